@@ -1,0 +1,8 @@
+// Builds everything: the WebAssembly kernel (embedded as bytes in a generated module), then the TypeScript projects.
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+const run = (script, ...options) => execFileSync(process.execPath, [script, ...options], { stdio: 'inherit' })
+
+const projects = ['src', 'test', 'demo', 'bench'].filter((name) => existsSync(`${name}/tsconfig.json`))
+run('node_modules/typescript/bin/tsc', '--build', ...projects)

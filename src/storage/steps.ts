@@ -1,0 +1,87 @@
+/**
+ * Work on storage that is written once and runs in both ways: blocking, for the `Sync` calls, and waiting. Such work is a
+ * generator that yields the calls it wants made.
+ *
+ * ```ts
+ * function* sizeOf(file: StorageFile): Steps<number> {
+ *   return (yield* call(file, 'stat')).size
+ * }
+ * const size = runSync(sizeOf(file))
+ * const same = await run(sizeOf(file))
+ * ```
+ */
+export type Steps<Result> = Generator<Step, Result, unknown>
+
+interface Step {
+  blocking(): unknown
+  waiting(): Promise<unknown>
+}
+
+type AnyFunction = (...values: never[]) => unknown
+
+/** The methods of `Target` that have a twin: `read`, beside which there is `readSync`. */
+type Twinned<Target> = {
+  [Name in keyof Target & string]: `${Name}Sync` extends keyof Target
+    ? Target[Name] extends AnyFunction
+      ? Name
+      : never
+    : never
+}[keyof Target & string]
+
+type Method<Target, Name extends keyof Target> = Extract<Target[Name], AnyFunction>
+
+/** Makes one call: `target.name(...values)` when waiting, `target.nameSync(...values)` when blocking. */
+export function* call<Target extends object, Name extends Twinned<Target>>(
+  target: Target,
+  name: Name,
+  ...values: Parameters<Method<Target, Name>>
+): Steps<Awaited<ReturnType<Method<Target, Name>>>> {
+  const methods = target as Record<string, (...values: unknown[]) => unknown>
+  const step: Step = {
+    blocking: () => methods[`${name}Sync`]?.(...values),
+    waiting: async () => methods[name]?.(...values),
+  }
+  return (yield step) as Awaited<ReturnType<Method<Target, Name>>>
+}
+
+/** Does the work without letting anything else run in this thread. */
+export function runSync<Result>(steps: Steps<Result>): Result {
+  let state = steps.next()
+  while (!state.done) {
+    let answer: unknown
+    try {
+      answer = state.value.blocking()
+    } catch (error) {
+      state = steps.throw(error)
+      continue
+    }
+    state = steps.next(answer)
+  }
+  return state.value
+}
+
+/**
+ * Does the work, waiting for each call. An abort is thrown into the work once, between two calls, so that it can clean up
+ * behind itself; the promise then rejects with the signal's reason.
+ */
+export async function run<Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> {
+  let isAborted = false
+  let state = steps.next()
+  while (!state.done) {
+    let answer: unknown
+    try {
+      if (signal?.aborted && !isAborted) {
+        isAborted = true
+        throw signal.reason
+      }
+      // One call after the other is the point.
+      // oxlint-disable-next-line no-await-in-loop
+      answer = await state.value.waiting()
+    } catch (error) {
+      state = steps.throw(error)
+      continue
+    }
+    state = steps.next(answer)
+  }
+  return state.value
+}

@@ -1,0 +1,103 @@
+/**
+ * The seam: everything that touches a disk goes through here, locks and marks too, so that one journal runs on Node's
+ * file system, on a native path, and on a simulated disk that loses power.
+ *
+ * Each method that can wait has a twin that blocks: `read` and `readSync`. Positions and sizes are in bytes, times in
+ * nanoseconds. Failures are Node's own errors (`code`, `errno`, `syscall`); the callers give them their meaning.
+ */
+export interface Storage {
+  readonly name: string
+  readonly clock: Clock
+  readonly owners: Owners
+  /** `create` makes a new file and fails with EEXIST if there is one; the other modes fail with ENOENT if there is none. */
+  open(path: string, mode: OpenMode, permissions?: number): Promise<StorageFile>
+  openSync(path: string, mode: OpenMode, permissions?: number): StorageFile
+  /** The path without symbolic links. Fails with ENOENT if nothing is there. */
+  realPath(path: string): Promise<string>
+  realPathSync(path: string): string
+  /** What is at the path (links followed), or undefined if nothing is. */
+  stat(path: string): Promise<FileFacts | undefined>
+  statSync(path: string): FileFacts | undefined
+  /** The names in a directory, unsorted. */
+  list(directory: string): Promise<string[]>
+  listSync(directory: string): string[]
+  /** Replaces what is at `to`, if anything is. */
+  rename(from: string, to: string): Promise<void>
+  renameSync(from: string, to: string): void
+  /** Makes a second name for a file. Fails with EEXIST if there is something at `to`. */
+  link(from: string, to: string): Promise<void>
+  linkSync(from: string, to: string): void
+  unlink(path: string): Promise<void>
+  unlinkSync(path: string): void
+  /** Makes the names in a directory survive power loss. False where the platform cannot do that. */
+  syncDirectory(path: string): Promise<boolean>
+  syncDirectorySync(path: string): boolean
+}
+
+export interface StorageFile {
+  /** Fills `target` from `position` on, and returns how many bytes that were: fewer only at the end of the file or by chance. */
+  read(target: Uint8Array, position: number): Promise<number>
+  readSync(target: Uint8Array, position: number): number
+  /**
+   * Writes some of `source` at `position` and returns how many bytes that were, one system call and no loop. The memory
+   * must not change before it has answered.
+   */
+  write(source: Uint8Array, position: number): Promise<number>
+  writeSync(source: Uint8Array, position: number): number
+  /** Makes the data that was written before the call, and the size, survive power loss. */
+  dataSync(): Promise<void>
+  dataSyncSync(): void
+  /** As `dataSync`, with all the metadata. */
+  sync(): Promise<void>
+  syncSync(): void
+  truncate(size: number): Promise<void>
+  truncateSync(size: number): void
+  stat(): Promise<FileFacts>
+  statSync(): FileFacts
+  close(): Promise<void>
+  closeSync(): void
+}
+
+/** `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied. */
+export type OpenMode = 'read' | 'write' | 'create' | 'replace'
+
+export interface FileFacts {
+  readonly isFile: boolean
+  readonly size: number
+  readonly device: bigint
+  readonly inode: bigint
+  /** Nanoseconds since 1970, or 0 where the file system keeps no birth time. */
+  readonly birthTime: bigint
+}
+
+/** Time, so that tests can own it. */
+export interface Clock {
+  /** Milliseconds that only grow, from any beginning. */
+  now(): number
+  /** Calls back once after so many milliseconds, without keeping the process alive. Returns what cancels it. */
+  startTimer(delayMs: number, callback: () => void): () => void
+  /** Calls back after the current synchronous work and every microtask that it woke. */
+  soon(callback: () => void): void
+}
+
+/** Who takes locks, and whether somebody who took one is still there. */
+export interface Owners {
+  /** The calling thread. */
+  self(): Owner
+  /** True only where it is certain that the owner is gone for good. */
+  isGone(owner: Owner): boolean
+  /** A name that nobody else has or will have. */
+  token(): string
+}
+
+export interface Owner {
+  readonly host: string
+  /** Which boot of the host; 'unknown' where the platform does not tell. */
+  readonly boot: string
+  readonly pidNamespace: string
+  readonly pid: number
+  /** The thread's id for the operating system; 0 where the platform does not tell. */
+  readonly thread: number
+  /** Since boot, in clock ticks: tells a thread from a later one with the same id; 0 where the platform does not tell. */
+  readonly startTime: number
+}
