@@ -76,7 +76,7 @@ export interface Clock {
   now(): number
   /** Calls back once after so many milliseconds, without keeping the process alive. Returns what cancels it. */
   startTimer(delayMs: number, callback: () => void): () => void
-  /** Calls back after the current synchronous work and every microtask that it woke. */
+  /** Calls back before any I/O: after the current synchronous work, or, asked for in a microtask, when no more of them wait. */
   soon(callback: () => void): void
 }
 
