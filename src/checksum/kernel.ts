@@ -6,6 +6,8 @@
  */
 export interface Kernel {
   readonly engine: ChecksumEngine
+  /** Why no faster engine serves, if there is one. */
+  readonly reason: string | undefined
   /** The working area; its first byte is aligned to a memory page. */
   readonly bytes: Buffer
   /** What `scan` found: the start of each valid frame, and behind the last one its end. */

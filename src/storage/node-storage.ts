@@ -124,6 +124,8 @@ export class NodeStorage implements Storage {
   }
 }
 
+// Windows has no O_DIRECTORY, whatever the types say.
+// oxlint-disable-next-line typescript/no-useless-default-assignment
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0 } = fs.constants
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -133,7 +135,6 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   replace: O_RDWR | O_CREAT | O_TRUNC,
 }
 
-// Windows has no O_DIRECTORY.
 const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY
 
 const PERMISSIONS = 0o600
@@ -146,6 +147,9 @@ const clock: Clock = {
   },
   soon: (callback) => process.nextTick(callback),
 }
+
+/** One for all who do not bring their own: what it remembers, it remembers of one process. */
+export const nodeStorage: Storage = new NodeStorage()
 
 function openDirectory(path: string): Promise<number> {
   return new Promise((resolve, reject) => {

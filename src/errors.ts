@@ -1,0 +1,131 @@
+/**
+ * What can go wrong, by stable code. The codes are API; the messages are not.
+ *
+ * Three kinds: the caller's mistakes are a `TypeError` or `RangeError` that carries one of these codes, what the world
+ * does is a `FsysError`, and our own are assertions.
+ */
+export type ErrorCode =
+  /** A value of the wrong type or form. TypeError. */
+  | 'ERR_FSYS_INVALID_ARGUMENT'
+  /** A number outside its limits. RangeError. */
+  | 'ERR_FSYS_OUT_OF_RANGE'
+  /** A record larger than `recordBytesMax`. RangeError from a journal, FsysError from a reader. */
+  | 'ERR_FSYS_RECORD_TOO_LARGE'
+  /** The journal would grow past 2^53 - 1 bytes. RangeError. */
+  | 'ERR_FSYS_LSN_LIMIT'
+  /** An LSN that the journal has not handed out. RangeError. */
+  | 'ERR_FSYS_LSN_UNKNOWN'
+  /** `readAt` of an LSN at which no whole, valid record stands. */
+  | 'ERR_FSYS_NO_RECORD'
+  /** The journal or the reader is closed. */
+  | 'ERR_FSYS_CLOSED'
+  /** A write or a sync has failed, and the journal refuses further work. `cause` is that failure. */
+  | 'ERR_FSYS_POISONED'
+  /** Somebody else has the journal open for writing. `holder` says who, as far as it is known. */
+  | 'ERR_FSYS_LOCKED'
+  /** The file does not begin like a journal. */
+  | 'ERR_FSYS_NOT_A_JOURNAL'
+  /** The journal is damaged in a way that no crash explains. */
+  | 'ERR_FSYS_DAMAGED'
+  /** The journal has a zero gap that an older direct-mode writer may have left, or a power cut. */
+  | 'ERR_FSYS_AMBIGUOUS_GAP'
+  /** What a crash left behind the last record could not be saved, and so was not cut off. */
+  | 'ERR_FSYS_TAIL_NOT_SAVED'
+  /** There is no such file, or no such directory. */
+  | 'ERR_FSYS_NOT_FOUND'
+  /** A directory, a pipe, a device: something that is not a regular file. */
+  | 'ERR_FSYS_NOT_A_FILE'
+  /** The operating system refuses access. */
+  | 'ERR_FSYS_ACCESS'
+  /** The file system is read-only. */
+  | 'ERR_FSYS_READ_ONLY'
+  /** The disk, or a quota on it, is full, or the file would become too large for it. */
+  | 'ERR_FSYS_NO_SPACE'
+  /** The operating system reports another error. `errno` names it. */
+  | 'ERR_FSYS_IO'
+
+/** Facts about a failure, beside its code. */
+export interface FailureFacts {
+  readonly cause?: unknown
+  /** The file that it concerns. */
+  readonly path?: string
+  /** The operating system's name for the error: 'ENOSPC'. */
+  readonly errno?: string
+  /** Where in the journal: the end of what is valid, for instance. */
+  readonly lsn?: number
+  /** Why reading stopped there. */
+  readonly tailState?: string
+  /** Who holds a lock. */
+  readonly holder?: unknown
+}
+
+/** What the world did to us. */
+export class FsysError extends Error implements FailureFacts {
+  override readonly name: string = 'FsysError'
+  readonly code: ErrorCode
+  declare readonly path?: string
+  declare readonly errno?: string
+  declare readonly lsn?: number
+  declare readonly tailState?: string
+  declare readonly holder?: unknown
+
+  constructor(code: ErrorCode, message: string, facts: FailureFacts = {}) {
+    const { cause, ...rest } = facts
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, rest)
+  }
+}
+
+/** A value of the wrong type or form: the caller's mistake. */
+export function invalidArgument(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_FSYS_INVALID_ARGUMENT' satisfies ErrorCode })
+}
+
+/** A number, a size or an LSN outside its limits: the caller's mistake. */
+export function outOfRange(message: string, code: ErrorCode = 'ERR_FSYS_OUT_OF_RANGE'): RangeError {
+  return Object.assign(new RangeError(message), { code })
+}
+
+/** Something that cannot happen did: ours. */
+export function assert(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`fsys is broken, please report it: ${what}`)
+}
+
+/** The operating system's name for an error, if it is one of its own. */
+export function errnoOf(error: unknown): string | undefined {
+  const { code, errno } = error as NodeJS.ErrnoException
+  if (errno === EDQUOT) return 'EDQUOT'
+  return typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code) ? code : undefined
+}
+
+/** Linux's number for an exceeded quota, for which libuv has no name (it answers with 'Unknown system error -122'). */
+const EDQUOT = -122
+
+const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'ERR_FSYS_NOT_FOUND',
+  ENOTDIR: 'ERR_FSYS_NOT_FOUND',
+  EISDIR: 'ERR_FSYS_NOT_A_FILE',
+  EACCES: 'ERR_FSYS_ACCESS',
+  EPERM: 'ERR_FSYS_ACCESS',
+  EROFS: 'ERR_FSYS_READ_ONLY',
+  ENOSPC: 'ERR_FSYS_NO_SPACE',
+  EDQUOT: 'ERR_FSYS_NO_SPACE',
+  EFBIG: 'ERR_FSYS_NO_SPACE',
+}
+
+/**
+ * Gives an error of the storage its meaning: `attempt` says what was tried, on what ('cannot open journal "/x/app.wal"').
+ * What is no error of the operating system goes through as it is.
+ */
+export function storageFailure(error: unknown, attempt: string, facts: FailureFacts = {}): unknown {
+  const errno = errnoOf(error)
+  if (errno === undefined) return error
+  const code = CODE_OF_ERRNO[errno] ?? 'ERR_FSYS_IO'
+  return new FsysError(code, `${attempt}: ${(error as Error).message}`, { ...facts, cause: error, errno })
+}
+
+/** For a call that did nothing and reported nothing, again and again. */
+export function noProgress(syscall: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`EIO: ${syscall} made no progress`), { code: 'EIO', errno: -5, syscall })
+}

@@ -1,0 +1,16 @@
+export { type ErrorCode, FsysError } from './errors.js'
+export type { TailState } from './frame/frame.js'
+export { PAYLOAD_BYTES_MAX } from './frame/frame.js'
+export type { JournalInfo, Primitive } from './journal/info.js'
+export { type Journal, openJournal, openJournalSync } from './journal/journal.js'
+export type { JournalOptions, ReaderOptions } from './journal/options.js'
+export {
+  type JournalReader,
+  type JournalRecord,
+  type RecordBatch,
+  type ScanCallback,
+  openReader,
+} from './journal/reader.js'
+export type { DamagePolicy, GapPolicy, Recovery } from './journal/recovery.js'
+export type { SavedTail } from './journal/saved-tail.js'
+export { type DurableLsn, type Lsn, asLsn } from './lsn.js'

@@ -1,0 +1,215 @@
+import { basename, dirname, join } from 'node:path'
+
+import { FsysError, errnoOf } from '../errors.js'
+import { call, runSync, type Steps } from '../storage/steps.js'
+import type { Owner, Storage, StorageFile } from '../storage/storage.js'
+import { readWhole, writeWhole } from '../storage/whole.js'
+
+/** What a lock file says: who took it, and a token that no other lock will ever have. */
+export interface LockHolder {
+  readonly token: string
+  readonly owner: Owner
+}
+
+/** A lock that is held (D8). */
+export class FileLock {
+  readonly #storage: Storage
+  readonly #path: string
+  readonly #token: string
+  #isHeld = true
+
+  constructor(storage: Storage, path: string, token: string) {
+    this.#storage = storage
+    this.#path = path
+    this.#token = token
+  }
+
+  /** Lets go, best effort: a lock file that stays behind names a holder who will be gone. */
+  releaseSync(): void {
+    runSync(this.release())
+  }
+
+  *release(): Steps<void> {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    try {
+      const reading = yield* readLock(this.#storage, this.#path)
+      if (reading.holder?.token === this.#token) yield* call(this.#storage, 'unlink', this.#path)
+    } catch {
+      // The next one to come will see that this holder is gone.
+    }
+  }
+}
+
+/**
+ * Takes the lock file at `path`, or fails with ERR_FSYS_LOCKED and says who holds it; `attempt` says what for.
+ *
+ * A lock file is made whole: written and synced under a name of its own, then linked, which fails if there is a lock. A
+ * lock whose holder is certainly gone is taken over by whoever first takes a second lock, named after the dead holder's
+ * token; that one alone may replace it, after a second look. Tokens are unique, so the right to succeed one holder is
+ * given once, and if its taker dies it is taken over in the same way.
+ */
+export function* acquireLock(storage: Storage, path: string, attempt: string): Steps<FileLock> {
+  return yield* acquire(storage, path, path, attempt)
+}
+
+function* acquire(storage: Storage, path: string, basePath: string, attempt: string): Steps<FileLock> {
+  const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
+  const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
+  const lock = new FileLock(storage, path, holder.token)
+  yield* writeDraft(storage, draft, holder)
+  let isDraft = true
+  try {
+    for (;;) {
+      if (yield* tryLink(storage, draft, path, holder)) return lock
+      const reading = yield* readLock(storage, path)
+      if (!reading.isThere) continue
+      if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
+        throw locked(basePath, reading.holder, attempt)
+      }
+      const right = yield* acquire(storage, `${basePath}.${reading.holder.token}`, basePath, attempt)
+      try {
+        const again = yield* readLock(storage, path)
+        if (again.holder?.token !== reading.holder.token) continue
+        yield* call(storage, 'rename', draft, path)
+        isDraft = false
+      } finally {
+        yield* right.release()
+      }
+      if (path === basePath) yield* sweep(storage, basePath)
+      return lock
+    }
+  } finally {
+    if (isDraft) yield* unlinkIfThere(storage, draft)
+  }
+}
+
+const DRAFT_SUFFIX = '.new'
+
+/** What stands at a lock's path. A file that is there but says nothing (empty, garbage) has no holder. */
+export interface LockReading {
+  readonly isThere: boolean
+  readonly holder: LockHolder | undefined
+}
+
+export function* readLock(storage: Storage, path: string): Steps<LockReading> {
+  let file: StorageFile
+  try {
+    file = yield* call(storage, 'open', path, 'read')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return { isThere: false, holder: undefined }
+    throw error
+  }
+  try {
+    const bytes = Buffer.alloc(LOCK_BYTES_MAX)
+    const length = yield* readWhole(file, bytes, 0)
+    return { isThere: true, holder: parseHolder(bytes.toString('utf8', 0, length)) }
+  } finally {
+    yield* call(file, 'close')
+  }
+}
+
+/** More than any lock of ours has: names of hosts are the only part without a fixed length. */
+const LOCK_BYTES_MAX = 4096
+
+/** In words, for a message: `process 4711 on host "a"`. */
+export function describeHolder(holder: LockHolder | undefined): string {
+  if (holder === undefined) return 'a holder that its lock file does not name'
+  const { pid, thread, host } = holder.owner
+  const threadWords = thread === 0 || thread === pid ? '' : ` (thread ${thread})`
+  return `process ${pid}${threadWords} on host ${JSON.stringify(host)}`
+}
+
+function locked(path: string, holder: LockHolder | undefined, attempt: string): FsysError {
+  return new FsysError(
+    'ERR_FSYS_LOCKED',
+    `${attempt}: ${describeHolder(holder)} holds its lock; where it is certain that nobody writes to it any more, ` +
+      '`fsys unlock` removes that lock',
+    { path, holder: holder?.owner },
+  )
+}
+
+function parseHolder(text: string): LockHolder | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { token, host, boot, pidNamespace, pid, thread, startTime } = value as Record<string, unknown>
+  const isWhole =
+    [token, host, boot, pidNamespace].every((field) => typeof field === 'string') &&
+    [pid, thread, startTime].every((field) => Number.isSafeInteger(field)) &&
+    /^[0-9a-f-]{16,64}$/u.test(token as string)
+  if (!isWhole) return undefined
+  return { token: token as string, owner: { host, boot, pidNamespace, pid, thread, startTime } as Owner }
+}
+
+/** Synced before it gets its name, so that no power loss leaves an empty lock file for a person to remove. */
+function* writeDraft(storage: Storage, path: string, holder: LockHolder): Steps<void> {
+  const file = yield* call(storage, 'open', path, 'create', LOCK_PERMISSIONS)
+  try {
+    const text = JSON.stringify({ token: holder.token, ...holder.owner })
+    yield* writeWhole(file, Buffer.from(`${text}\n`), 0)
+    yield* call(file, 'sync')
+  } catch (error) {
+    yield* unlinkIfThere(storage, path)
+    throw error
+  } finally {
+    yield* call(file, 'close')
+  }
+}
+
+/** Others must be able to read who holds the lock. */
+const LOCK_PERMISSIONS = 0o644
+
+/** Gives the draft the lock's name. False if the name is taken. */
+function* tryLink(storage: Storage, draft: string, path: string, holder: LockHolder): Steps<boolean> {
+  try {
+    yield* call(storage, 'link', draft, path)
+    return true
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST') return false
+    if (errno === undefined || !NO_LINKS.has(errno)) throw error
+  }
+  // A file system without hard links: the name first, then what stands in it. Killed in between, it leaves an empty lock.
+  try {
+    yield* writeDraft(storage, path, holder)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOSYS',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EMLINK',
+  'EXDEV',
+  'UNKNOWN',
+])
+
+/** Removes what dead takers of this lock have left behind: drafts, and rights to succeed somebody. */
+function* sweep(storage: Storage, basePath: string): Steps<void> {
+  const directory = dirname(basePath)
+  const prefix = `${basename(basePath)}.`
+  for (const name of yield* call(storage, 'list', directory)) {
+    if (!name.startsWith(prefix)) continue
+    const path = join(directory, name)
+    const { holder } = yield* readLock(storage, path)
+    if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkIfThere(storage, path)
+  }
+}
+
+function* unlinkIfThere(storage: Storage, path: string): Steps<void> {
+  try {
+    yield* call(storage, 'unlink', path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}

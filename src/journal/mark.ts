@@ -1,0 +1,229 @@
+import { crc32c } from '../checksum/crc32c.js'
+import { errnoOf } from '../errors.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { FileFacts, OpenMode, Storage, StorageFile } from '../storage/storage.js'
+import { readWhole, writeWhole } from '../storage/whole.js'
+
+/*
+ * The durable mark, `<name>.mark` (FORMAT.md, "The mark"): two slots, written in turn, so that a torn write leaves the
+ * other one whole.
+ *
+ *      slot      0          4096         8192
+ *                | slot 0 ...| slot 1 ... |
+ *
+ *      in a slot 0         8         16        24           32          40        48      56    60       64
+ *                | magic   | sequence| inode   | birth time | gap-free  | durable | 0     | 0   | checksum |
+ *                "FSYSMARK"  u64       u64       i64 (ns)     u64 (LSN)   u64 (LSN)              CRC-32C of 0..59
+ *
+ * All numbers are little-endian; u64 that hold LSNs stay below 2^53.
+ */
+export const MARK_BYTES = 8192
+const SLOT_BYTES = 64
+const SLOT_DISTANCE_BYTES = 4096
+const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
+
+/** What a slot says. */
+export interface Mark {
+  /** The slot with the higher number is the newer. It stands in slot `sequence % 2`. */
+  readonly sequence: number
+  /** The journal that it speaks of. */
+  readonly inode: bigint
+  readonly birthTime: bigint
+  /** From here on this project has written the file, and left no gap. */
+  readonly gapFreeLsn: number
+  /** Everything below was once confirmed. It may lag behind, never run ahead. */
+  readonly durableLsn: number
+}
+
+export function encodeMark(mark: Mark): Buffer {
+  const slot = Buffer.alloc(SLOT_BYTES)
+  MARK_MAGIC.copy(slot, 0)
+  slot.writeBigUInt64LE(BigInt(mark.sequence), 8)
+  slot.writeBigUInt64LE(mark.inode, 16)
+  slot.writeBigInt64LE(mark.birthTime, 24)
+  slot.writeBigUInt64LE(BigInt(mark.gapFreeLsn), 32)
+  slot.writeBigUInt64LE(BigInt(mark.durableLsn), 40)
+  slot.writeUInt32LE(crc32c(slot.subarray(0, 60)), 60)
+  return slot
+}
+
+/** What a slot says, or undefined if it is not whole. */
+export function decodeMark(slot: Buffer): Mark | undefined {
+  if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
+  if (slot.readUInt32LE(60) !== crc32c(slot.subarray(0, 60))) return undefined
+  return {
+    sequence: Number(slot.readBigUInt64LE(8)),
+    inode: slot.readBigUInt64LE(16),
+    birthTime: slot.readBigInt64LE(24),
+    gapFreeLsn: Number(slot.readBigUInt64LE(32)),
+    durableLsn: Number(slot.readBigUInt64LE(40)),
+  }
+}
+
+/** What a mark file says of a journal, and why it says nothing. Only `bound` proves something. */
+export type MarkReading =
+  | { readonly state: 'bound'; readonly mark: Mark }
+  | { readonly state: 'absent' | 'broken' | 'of-another-file' | 'no-birth-time' }
+
+/** Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. */
+export function* readMark(storage: Storage, path: string, journal: FileFacts): Steps<MarkReading> {
+  if (journal.birthTime === 0n) return { state: 'no-birth-time' }
+  let file: StorageFile
+  try {
+    file = yield* call(storage, 'open', path, 'read')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return { state: 'absent' }
+    throw error
+  }
+  const bytes = Buffer.alloc(MARK_BYTES)
+  try {
+    if (!(yield* call(file, 'stat')).isFile) return { state: 'broken' }
+    yield* readWhole(file, bytes, 0)
+  } finally {
+    yield* call(file, 'close')
+  }
+  const slots = [decodeMark(bytes), decodeMark(bytes.subarray(SLOT_DISTANCE_BYTES))].filter(
+    (slot) => slot !== undefined,
+  )
+  if (slots.length === 0) return { state: 'broken' }
+  const ours = slots.filter((slot) => slot.inode === journal.inode && slot.birthTime === journal.birthTime)
+  if (ours.length === 0) return { state: 'of-another-file' }
+  return { state: 'bound', mark: ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest)) }
+}
+
+/** At most this long, or this many bytes, does the mark lag behind a busy journal. */
+const MARK_INTERVAL_MS = 100
+const MARK_INTERVAL_BYTES = 16 * 2 ** 20
+
+/**
+ * Keeps the mark of an open journal up to date, without syncs of its own and never in the way of a commit: what goes wrong
+ * here turns the mark off, visibly, and the mark that stands lags from then on, which proves less but nothing false.
+ */
+export class MarkKeeper {
+  readonly #storage: Storage
+  readonly #gapFreeLsn: number
+  readonly #binding: Pick<Mark, 'inode' | 'birthTime'>
+  #file: StorageFile | undefined
+  #offReason: string | undefined
+  #sequence: number
+  #durableLsn: number
+  #markedLsn: number
+  #markedAt: number
+  #cancelTimer: (() => void) | undefined
+
+  constructor(storage: Storage, file: StorageFile | undefined, mark: Mark, offReason?: string) {
+    this.#storage = storage
+    this.#file = file
+    this.#offReason = offReason
+    this.#binding = { inode: mark.inode, birthTime: mark.birthTime }
+    this.#gapFreeLsn = mark.gapFreeLsn
+    this.#sequence = mark.sequence
+    this.#durableLsn = mark.durableLsn
+    this.#markedLsn = mark.durableLsn
+    this.#markedAt = storage.clock.now()
+  }
+
+  /** For a journal on a file system without birth times: a mark there could be taken for that of another file. */
+  static off(storage: Storage, reason: string): MarkKeeper {
+    const nothing: Mark = { sequence: 0, inode: 0n, birthTime: 0n, gapFreeLsn: 0, durableLsn: 0 }
+    return new MarkKeeper(storage, undefined, nothing, reason)
+  }
+
+  /**
+   * Makes a new mark in place of whatever stands there, whole or not at all. Its name is durable only once the directory
+   * is synced. The caller vouches for what the mark says.
+   */
+  static *create(storage: Storage, path: string, mark: Mark, permissions: number): Steps<MarkKeeper> {
+    const draft = `${path}.new`
+    const file = yield* call(storage, 'open', draft, 'replace', permissions)
+    try {
+      const bytes = Buffer.alloc(MARK_BYTES)
+      encodeMark({ ...mark, sequence: 0 }).copy(bytes, 0)
+      encodeMark({ ...mark, sequence: 1 }).copy(bytes, SLOT_DISTANCE_BYTES)
+      yield* writeWhole(file, bytes, 0)
+      yield* call(file, 'sync')
+      yield* call(storage, 'rename', draft, path)
+    } catch (error) {
+      yield* call(file, 'close')
+      throw error
+    }
+    return new MarkKeeper(storage, file, { ...mark, sequence: 1 })
+  }
+
+  /** Goes on with a mark that is bound to the journal. */
+  static *resume(storage: Storage, path: string, mark: Mark): Steps<MarkKeeper> {
+    const mode: OpenMode = 'write'
+    const file = yield* call(storage, 'open', path, mode)
+    return new MarkKeeper(storage, file, mark)
+  }
+
+  /** Why there is no mark, or undefined while there is. */
+  get offReason(): string | undefined {
+    return this.#offReason
+  }
+
+  /** Everything below `lsn` has been confirmed, and may be marked so: now, or a little later. */
+  note(lsn: number): void {
+    this.#durableLsn = lsn
+    if (this.#file === undefined || lsn === this.#markedLsn) return
+    const sinceMs = this.#storage.clock.now() - this.#markedAt
+    if (sinceMs >= MARK_INTERVAL_MS || lsn - this.#markedLsn >= MARK_INTERVAL_BYTES) {
+      this.#write()
+    } else {
+      this.#cancelTimer ??= this.#storage.clock.startTimer(MARK_INTERVAL_MS - sinceMs, () => {
+        this.#cancelTimer = undefined
+        this.#write()
+      })
+    }
+  }
+
+  /** Sets both slots, durably: before confirmed but damaged records are cut off because the user said so. */
+  *lowerTo(lsn: number): Steps<void> {
+    const file = this.#file
+    if (file === undefined) return
+    for (let slot = 0; slot < 2; slot++) {
+      this.#sequence++
+      const bytes = encodeMark(this.#mark(lsn))
+      yield* writeWhole(file, bytes, (this.#sequence % 2) * SLOT_DISTANCE_BYTES)
+    }
+    yield* call(file, 'sync')
+    this.#durableLsn = lsn
+    this.#markedLsn = lsn
+  }
+
+  /** Writes what is still to be written, and lets go. */
+  closeSync(): void {
+    this.#write()
+    this.#turnOff('the journal is closed')
+  }
+
+  #write(): void {
+    if (this.#file === undefined || this.#durableLsn === this.#markedLsn) return
+    this.#sequence++
+    try {
+      const bytes = encodeMark(this.#mark(this.#durableLsn))
+      const count = this.#file.writeSync(bytes, (this.#sequence % 2) * SLOT_DISTANCE_BYTES)
+      if (count < bytes.length) throw new Error(`wrote ${count} of ${bytes.length} bytes`)
+      this.#markedLsn = this.#durableLsn
+      this.#markedAt = this.#storage.clock.now()
+    } catch (error) {
+      this.#turnOff(`a write to it failed: ${(error as Error).message}`)
+    }
+  }
+
+  #mark(durableLsn: number): Mark {
+    return { ...this.#binding, sequence: this.#sequence, gapFreeLsn: this.#gapFreeLsn, durableLsn }
+  }
+
+  #turnOff(reason: string): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#offReason ??= reason
+    try {
+      this.#file?.closeSync()
+    } catch {
+      // It only lags from here on, which is what an unclosed mark does too.
+    }
+    this.#file = undefined
+  }
+}

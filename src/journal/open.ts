@@ -1,0 +1,186 @@
+import { basename, dirname, join } from 'node:path'
+
+import type { Kernel } from '../checksum/kernel.js'
+import { FsysError, errnoOf, storageFailure } from '../errors.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { FileFacts, Storage, StorageFile } from '../storage/storage.js'
+import { CHUNK_BYTES } from './frame-cursor.js'
+import { type FileLock, acquireLock } from './lock.js'
+import { SingleFileSpace } from './log-space.js'
+import { MarkKeeper, type MarkReading, readMark } from './mark.js'
+import { lockPath, markPath } from './names.js'
+import type { JournalOptions, Settled } from './options.js'
+import { type Recovered, type Recovery, examine, mend, refusal } from './recovery.js'
+
+/** A journal that has been opened for writing: locked, mended, synced, its name too. */
+export interface OpenedJournal {
+  /** Its real path. */
+  readonly path: string
+  readonly lock: FileLock
+  readonly mark: MarkKeeper
+  readonly space: SingleFileSpace
+  readonly recovery: Recovery
+  /** False where the platform cannot sync a directory: a new journal's name may then be lost at a power cut. */
+  readonly isDirectorySynced: boolean
+  /** Takes the journal out of the registry of this thread's open journals. */
+  readonly unregister: () => void
+}
+
+/**
+ * Opens a journal for writing. On failure nothing is left half made: no lock, no descriptor, and no file that was not
+ * there before.
+ */
+export function* open(givenPath: string, origin: number, options: Settled<JournalOptions>): Steps<OpenedJournal> {
+  const { storage, create } = options
+  const undo: (() => Steps<void>)[] = []
+  const attempt = `cannot open journal ${JSON.stringify(givenPath)}`
+  try {
+    const path = yield* resolve(storage, givenPath, attempt)
+    const there = yield* call(storage, 'stat', path)
+    if (there === undefined && !create) {
+      throw new FsysError('ERR_FSYS_NOT_FOUND', `${attempt}: there is no such file, and create is false`, { path })
+    }
+    if (there !== undefined && !there.isFile) {
+      throw new FsysError('ERR_FSYS_NOT_A_FILE', `${attempt}: it is not a regular file`, { path })
+    }
+    const lock = yield* acquireLock(storage, lockPath(path), attempt)
+    undo.push(() => lock.release())
+    const { file, isNew } = yield* openOrCreate(storage, path, options)
+    if (isNew) undo.push(() => call(storage, 'unlink', path))
+    undo.push(() => call(file, 'close'))
+    const blocking = yield* call(storage, 'open', path, 'write')
+    undo.push(() => call(blocking, 'close'))
+    const facts = yield* call(file, 'stat')
+    const unregister = register(storage, facts, path, attempt)
+    undo.push(() => atOnce(unregister))
+    const recovered: Recovered = { storage, path, file, origin }
+    const { recovery, mark } = yield* recover(recovered, facts, options)
+    undo.push(() => atOnce(() => mark.closeSync()))
+    const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
+    return { path, lock, mark, space: new SingleFileSpace(file, blocking), recovery, isDirectorySynced, unregister }
+  } catch (error) {
+    for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
+    throw storageFailure(error, attempt, { path: givenPath })
+  }
+}
+
+// oxlint-disable-next-line require-yield
+function* atOnce(action: () => void): Steps<void> {
+  action()
+}
+
+function* bestEffort(undoStep: () => Steps<void>): Steps<void> {
+  try {
+    yield* undoStep()
+  } catch {
+    // The failure that led here is the one to tell.
+  }
+}
+
+/** The path without links, of a file that need not be there; of its directory, which must be. */
+function* resolve(storage: Storage, path: string, attempt: string): Steps<string> {
+  try {
+    return yield* call(storage, 'realPath', path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  try {
+    return join(yield* call(storage, 'realPath', dirname(path)), basename(path))
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    throw new FsysError('ERR_FSYS_NOT_FOUND', `${attempt}: its directory does not exist`, { cause: error, path })
+  }
+}
+
+function* openOrCreate(
+  storage: Storage,
+  path: string,
+  { create, fileMode }: Settled<JournalOptions>,
+): Steps<{ file: StorageFile; isNew: boolean }> {
+  try {
+    return { file: yield* call(storage, 'open', path, 'write'), isNew: false }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || !create) throw error
+  }
+  // The mark of an earlier file of this name must never be read as one of the new file.
+  try {
+    yield* call(storage, 'unlink', markPath(path))
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  const file = yield* call(storage, 'open', path, 'create', fileMode)
+  return { file, isNew: true }
+}
+
+/** Reads, judges and mends the journal, and makes or takes over its mark. */
+function* recover(
+  recovered: Recovered,
+  facts: FileFacts,
+  options: Settled<JournalOptions>,
+): Steps<{ recovery: Recovery; mark: MarkKeeper }> {
+  const { storage, path } = recovered
+  const { memory, gaps, onDamage, fileMode } = options
+  const startedAt = storage.clock.now()
+  const kernel: Kernel = memory.acquire(CHUNK_BYTES)
+  let resumed: MarkKeeper | undefined
+  try {
+    const reading = yield* readMark(storage, markPath(path), facts)
+    const findings = yield* examine(recovered, kernel, reading, gaps)
+    const refused = refusal(findings, path, onDamage, gaps)
+    if (refused !== undefined) throw refused
+    if (reading.state === 'bound') resumed = yield* MarkKeeper.resume(storage, markPath(path), reading.mark)
+    const mended = yield* mend(recovered, kernel, findings, resumed, fileMode)
+    const { cleanEnd, tailState, records, gaps: gapCount } = findings
+    const mark =
+      resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
+    mark.note(cleanEnd)
+    const durationMs = storage.clock.now() - startedAt
+    return { recovery: { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }, mark }
+  } catch (error) {
+    resumed?.closeSync()
+    throw error
+  } finally {
+    memory.release(kernel)
+  }
+}
+
+/** A new mark; or none, visibly, where there can be none. A journal is as durable without. */
+function* makeMark(
+  { storage, path }: Recovered,
+  reading: MarkReading,
+  { inode, birthTime }: FileFacts,
+  gapFreeLsn: number,
+  durableLsn: number,
+  permissions: number,
+): Steps<MarkKeeper> {
+  if (reading.state === 'no-birth-time') return MarkKeeper.off(storage, 'the file system keeps no birth times')
+  try {
+    const mark = { sequence: 0, inode, birthTime, gapFreeLsn, durableLsn }
+    return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return MarkKeeper.off(storage, `it could not be made: ${(error as Error).message}`)
+  }
+}
+
+/** One writer a file, whatever name it goes by (D8): hard links have names of their own, and locks of their own. */
+const openJournals = new WeakMap<Storage, Map<string, string>>()
+
+function register(storage: Storage, { device, inode }: FileFacts, path: string, attempt: string): () => void {
+  const journals = openJournals.get(storage) ?? new Map<string, string>()
+  openJournals.set(storage, journals)
+  const key = `${device}:${inode}`
+  const other = journals.get(key)
+  if (other !== undefined) {
+    throw new FsysError(
+      'ERR_FSYS_LOCKED',
+      `${attempt}: this thread has the same file open as ${JSON.stringify(other)}`,
+      {
+        path,
+        holder: storage.owners.self(),
+      },
+    )
+  }
+  journals.set(key, path)
+  return () => journals.delete(key)
+}

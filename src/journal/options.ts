@@ -1,0 +1,147 @@
+import { fileURLToPath } from 'node:url'
+
+import type { KernelPool } from '../checksum/kernel-pool.js'
+import { sharedKernelPool } from '../checksum/kernel-pool.js'
+import { invalidArgument, outOfRange } from '../errors.js'
+import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
+import { nodeStorage } from '../storage/node-storage.js'
+import type { Storage } from '../storage/storage.js'
+import { CHUNK_BYTES } from './frame-cursor.js'
+import type { DamagePolicy, GapPolicy } from './recovery.js'
+
+/** How to open a journal for writing. */
+export interface JournalOptions {
+  /**
+   * The size of each of the two buffers in which records are staged, in bytes: 4096 to 67,108,864; default 1,048,576.
+   * Larger records pass through in pieces.
+   */
+  readonly logBufferBytes?: number
+  /** The largest record that `append` takes, in bytes: 0 to 268,435,455, which is the default and the format's limit. */
+  readonly recordBytesMax?: number
+  /**
+   * What to do with damage that no crash explains: 'refuse' (default) fails with ERR_FSYS_DAMAGED and leaves the file
+   * alone; 'cut' saves what stands past the last valid record beside the journal, and goes on there.
+   */
+  readonly onDamage?: DamagePolicy
+  /**
+   * What to do with a zero gap in a file that has no mark: 'refuse' (default) fails with ERR_FSYS_AMBIGUOUS_GAP; 'skip'
+   * takes what is behind it for records of an older direct-mode writer; 'cut' takes it for what a power cut left.
+   */
+  readonly gaps?: GapPolicy
+  /** Whether to make the journal if there is none. Default true. */
+  readonly create?: boolean
+  /** The permissions of files that are made, before the process's umask. Default 0o600. */
+  readonly fileMode?: number
+  /** Gives up opening between two steps; the journal is then as a crash would have left it. Not for `openJournalSync`. */
+  readonly signal?: AbortSignal
+  /** The disk. Default: Node's file system. */
+  readonly storage?: Storage
+  /** Where buffers come from and go back to. Default: one pool a thread. */
+  readonly memory?: KernelPool
+}
+
+/** How to open a journal for reading. */
+export interface ReaderOptions {
+  /** The largest record to give out, in bytes: 1,048,576 to 268,435,455, which is the default. Bounds the reader's memory. */
+  readonly recordBytesMax?: number
+  /** Whether to go on behind zero gaps that older direct-mode writers left. Default 'refuse': they end the reading. */
+  readonly gaps?: Exclude<GapPolicy, 'cut'>
+  readonly storage?: Storage
+  readonly memory?: KernelPool
+}
+
+/** Options of which every one has a value. */
+export type Settled<Options> = {
+  readonly [Name in keyof Options]-?: Name extends 'signal'
+    ? AbortSignal | undefined
+    : Exclude<Options[Name], undefined>
+}
+
+const MIB = 2 ** 20
+
+export function settleJournalOptions(options: JournalOptions = {}): Settled<JournalOptions> {
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
+  return {
+    ...pick('openJournal', options, JOURNAL_OPTIONS),
+    logBufferBytes: wholeNumber('logBufferBytes', options.logBufferBytes ?? MIB, 4096, 64 * MIB),
+    recordBytesMax: wholeNumber('recordBytesMax', options.recordBytesMax ?? PAYLOAD_BYTES_MAX, 0, PAYLOAD_BYTES_MAX),
+    onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
+    gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip', 'cut']),
+    create: truth('create', options.create ?? true),
+    fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
+    signal,
+    storage: options.storage ?? nodeStorage,
+    memory: options.memory ?? sharedKernelPool,
+  }
+}
+
+export function settleReaderOptions(options: ReaderOptions = {}): Settled<ReaderOptions> {
+  return {
+    ...pick('openReader', options, READER_OPTIONS),
+    recordBytesMax: wholeNumber(
+      'recordBytesMax',
+      options.recordBytesMax ?? PAYLOAD_BYTES_MAX,
+      CHUNK_BYTES,
+      PAYLOAD_BYTES_MAX,
+    ),
+    gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip']),
+    storage: options.storage ?? nodeStorage,
+    memory: options.memory ?? sharedKernelPool,
+  }
+}
+
+const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
+  'logBufferBytes',
+  'recordBytesMax',
+  'onDamage',
+  'gaps',
+  'create',
+  'fileMode',
+  'signal',
+  'storage',
+  'memory',
+]
+const READER_OPTIONS: readonly (keyof ReaderOptions)[] = ['recordBytesMax', 'gaps', 'storage', 'memory']
+
+/** The path as a string, for the file system. */
+export function settlePath(path: string | URL): string {
+  if (path instanceof URL) {
+    if (path.protocol !== 'file:') throw invalidArgument(`a journal's URL must be a file: URL, not ${path.protocol}`)
+    return settlePath(fileURLToPath(path))
+  }
+  if (typeof path !== 'string') throw invalidArgument(`a journal's path must be a string or a URL, not ${typeof path}`)
+  if (path === '') throw invalidArgument("a journal's path must not be empty")
+  if (path.includes('\0')) throw invalidArgument(`a journal's path must not hold a NUL: ${JSON.stringify(path)}`)
+  return path
+}
+
+/** Refuses options that do not exist: one that is silently ignored may be the one that a user relies on. */
+function pick(caller: string, options: object, names: readonly string[]): object {
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument(`the options of ${caller} must be an object`)
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw invalidArgument(`${caller} has no option ${JSON.stringify(name)}`)
+  }
+  return {}
+}
+
+function wholeNumber(name: string, value: number, least: number, most: number): number {
+  if (typeof value !== 'number') throw invalidArgument(`${name} must be a number, not ${typeof value}`)
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw outOfRange(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
+  }
+  return value
+}
+
+function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
+  if (!values.includes(value)) {
+    throw invalidArgument(`${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}`)
+  }
+  return value
+}
+
+function truth(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw invalidArgument(`${name} must be true or false, not ${typeof value}`)
+  return value
+}

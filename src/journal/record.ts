@@ -1,0 +1,37 @@
+import { types } from 'node:util'
+
+import { invalidArgument } from '../errors.js'
+
+/**
+ * Throws ERR_FSYS_INVALID_ARGUMENT for what is no record. A `Uint8Array` of another realm is one; one whose memory was
+ * transferred away is not, though it looks like an empty one.
+ */
+export function checkRecord(record: unknown): asserts record is Uint8Array {
+  if (!types.isUint8Array(record)) {
+    const type = record === null ? 'null' : typeof record
+    throw invalidArgument(
+      `a record must be a Uint8Array or a string, not ${type === 'object' ? 'another object' : type}`,
+    )
+  }
+  if (record.length === 0 && isDetached(record)) {
+    throw invalidArgument('a record must not be a Uint8Array whose memory was transferred away')
+  }
+}
+
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).length < 0
+  } catch {
+    return true
+  }
+}
+
+/** As bytes. Throws ERR_FSYS_INVALID_ARGUMENT for a lone surrogate, which UTF-8 cannot say. */
+export function encodeText(record: string): Buffer {
+  if (!record.isWellFormed()) throw loneSurrogate()
+  return Buffer.from(record, 'utf8')
+}
+
+export function loneSurrogate(): TypeError {
+  return invalidArgument('a record must be bytes or a well-formed string: this one has a lone surrogate')
+}

@@ -1,0 +1,201 @@
+import type { Kernel } from '../checksum/kernel.js'
+import { FsysError, errnoOf } from '../errors.js'
+import { HEADER_BYTES, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { Storage, StorageFile } from '../storage/storage.js'
+import { readWhole, writeWhole } from '../storage/whole.js'
+import { FrameCursor } from './frame-cursor.js'
+import { type MarkKeeper, type MarkReading } from './mark.js'
+import { type SavedTail, saveTail } from './saved-tail.js'
+
+/** What an open does with zero gaps in a file that has no mark of ours. */
+export type GapPolicy = 'refuse' | 'skip' | 'cut'
+/** What an open does with damage that no crash explains. */
+export type DamagePolicy = 'refuse' | 'cut'
+
+/** What stands in a journal file, seen by reading it from one end to the other. */
+export interface Findings {
+  readonly fileSize: number
+  /** The end of the last valid frame. */
+  readonly cleanEnd: number
+  readonly tailState: TailState
+  readonly records: number
+  /** Zero gaps of older writers that were skipped. */
+  readonly gaps: number
+  readonly isGapSuspected: boolean
+  /** The file does not begin as a journal does. */
+  readonly isForeign: boolean
+  readonly mark: MarkReading
+}
+
+/** What an open has found and done. */
+export interface Recovery {
+  /** What stood at the clean end. */
+  readonly tailState: TailState
+  readonly cleanEnd: number
+  readonly records: number
+  readonly gaps: number
+  /** How many bytes past the clean end were cut off. */
+  readonly bytesCut: number
+  /** Where they were saved, unless they were all zero. */
+  readonly savedTail: SavedTail | undefined
+  /** How many bytes were written again, because nobody can know that they had reached the disk (D6). */
+  readonly bytesRewritten: number
+  /** True if confirmed records are among what was cut off. Only with `onDamage: 'cut'`. */
+  readonly isBelowMark: boolean
+  /** How long reading, cutting and rewriting took. */
+  readonly durationMs: number
+}
+
+/** The journal that is being opened. */
+export interface Recovered {
+  readonly storage: Storage
+  /** Its real path. */
+  readonly path: string
+  readonly file: StorageFile
+  /** Where its first frame begins. */
+  readonly origin: number
+}
+
+/** Reads the whole file. */
+export function* examine(
+  { file, origin }: Recovered,
+  kernel: Kernel,
+  mark: MarkReading,
+  gaps: GapPolicy,
+): Steps<Findings> {
+  const fileSize = (yield* call(file, 'stat')).size
+  const head = Buffer.alloc(HEADER_BYTES)
+  const headBytes = yield* readWhole(file, head, origin)
+  const cursor = new FrameCursor(file, kernel, {
+    from: origin,
+    fileSize,
+    skipGapsBelow: mark.state === 'bound' ? mark.mark.gapFreeLsn : gaps === 'skip' ? Infinity : 0,
+    wantsLargePayloads: false,
+  })
+  let records = 0
+  while (yield* cursor.advance()) records += cursor.large === undefined ? cursor.count : 1
+  const tailState = cursor.tailState as TailState
+  const verdict = judgeHeader(head.subarray(0, headBytes), origin, fileSize - origin)
+  return {
+    fileSize,
+    cleanEnd: cursor.position,
+    tailState,
+    records,
+    gaps: cursor.gapCount,
+    isGapSuspected: cursor.isGapSuspected,
+    isForeign: verdict === 'bad-magic' || (verdict === 'zero' && tailState !== 'clean-end'),
+    mark,
+  }
+}
+
+/** What is wrong with a journal, beyond what a crash explains. Pure. */
+export type Complaint = 'not-a-journal' | 'damaged' | 'below-mark' | 'ambiguous-gap'
+
+export function complaintAbout(findings: Findings): Complaint | undefined {
+  const { mark, cleanEnd, tailState } = findings
+  if (mark.state !== 'bound') {
+    if (findings.isForeign) return 'not-a-journal'
+    if (findings.isGapSuspected) return 'ambiguous-gap'
+  } else if (cleanEnd < mark.mark.durableLsn) {
+    return 'below-mark'
+  }
+  return isRecoverable(tailState) ? undefined : 'damaged'
+}
+
+/** The error for a complaint that the options do not settle, or undefined if the open may go on. Pure. */
+export function refusal(
+  findings: Findings,
+  path: string,
+  onDamage: DamagePolicy,
+  gaps: GapPolicy,
+): FsysError | undefined {
+  const { cleanEnd, tailState } = findings
+  const facts = { path, lsn: cleanEnd, tailState }
+  const attempt = `cannot open journal ${JSON.stringify(path)}`
+  const complaint = complaintAbout(findings)
+  switch (complaint) {
+    case undefined:
+      return undefined
+    case 'not-a-journal':
+      return new FsysError('ERR_FSYS_NOT_A_JOURNAL', `${attempt}: the file does not begin like a journal`, facts)
+    case 'ambiguous-gap':
+      if (gaps !== 'refuse') return undefined
+      return new FsysError(
+        'ERR_FSYS_AMBIGUOUS_GAP',
+        `${attempt}: zeros at LSN ${cleanEnd}, and records behind them: a power cut may have left them, or an older direct-mode ` +
+          "writer. Open it with gaps: 'cut' to go on before the zeros (what is behind them is saved), or gaps: 'skip' to " +
+          'keep what is behind them',
+        facts,
+      )
+    case 'below-mark':
+    case 'damaged': {
+      if (onDamage === 'cut') return undefined
+      const what =
+        complaint === 'damaged'
+          ? `${tailState} at LSN ${cleanEnd}, which no crash explains`
+          : `its valid records end at LSN ${cleanEnd}, but all below ${markedLsn(findings)} was once confirmed`
+      return new FsysError(
+        'ERR_FSYS_DAMAGED',
+        `${attempt}: ${what}. Restore it from a backup, or save and cut off what is damaged: \`fsys repair\`, or onDamage: 'cut'`,
+        facts,
+      )
+    }
+  }
+}
+
+function markedLsn({ mark }: Findings): number {
+  return mark.state === 'bound' ? mark.mark.durableLsn : 0
+}
+
+/**
+ * Makes the file end at the clean end, and what is below durable whatever the page cache believes: saves what is cut off,
+ * cuts, writes again what the mark does not vouch for, and syncs it all before any new byte is written (D6, D7).
+ */
+export function* mend(
+  recovered: Recovered,
+  kernel: Kernel,
+  findings: Findings,
+  mark: MarkKeeper | undefined,
+  permissions: number,
+): Steps<Pick<Recovery, 'bytesCut' | 'savedTail' | 'bytesRewritten' | 'isBelowMark'>> {
+  const { file, origin } = recovered
+  const { cleanEnd, fileSize } = findings
+  const isBelowMark = findings.mark.state === 'bound' && cleanEnd < findings.mark.mark.durableLsn
+  const bytesCut = Math.max(fileSize - cleanEnd, 0)
+  const savedTail = bytesCut === 0 ? undefined : yield* saveOrRefuse(recovered, kernel, findings, permissions)
+  if (isBelowMark) yield* mark?.lowerTo(cleanEnd) ?? nothing()
+  if (bytesCut > 0) yield* call(file, 'truncate', cleanEnd)
+  const trusted = findings.mark.state === 'bound' ? findings.mark.mark.durableLsn : origin
+  for (let position = trusted; position < cleanEnd;) {
+    const piece = kernel.bytes.subarray(0, Math.min(kernel.bytes.length, cleanEnd - position))
+    yield* readWhole(file, piece, position)
+    yield* writeWhole(file, piece, position)
+    position += piece.length
+  }
+  yield* call(file, 'sync')
+  return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
+}
+
+// oxlint-disable-next-line require-yield
+function* nothing(): Steps<void> {}
+
+function* saveOrRefuse(
+  { storage, path, file }: Recovered,
+  kernel: Kernel,
+  { cleanEnd, fileSize, tailState }: Findings,
+  permissions: number,
+): Steps<SavedTail | undefined> {
+  try {
+    return yield* saveTail(storage, path, { file, from: cleanEnd, to: fileSize }, kernel, permissions)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === undefined) throw error
+    throw new FsysError(
+      'ERR_FSYS_TAIL_NOT_SAVED',
+      `cannot open journal ${JSON.stringify(path)}: what a crash left past LSN ${cleanEnd} could not be saved beside it, so it was ` +
+        `not cut off: ${(error as Error).message}`,
+      { cause: error, errno, path, lsn: cleanEnd, tailState },
+    )
+  }
+}

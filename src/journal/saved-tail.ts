@@ -1,0 +1,158 @@
+import { dirname } from 'node:path'
+
+import type { Kernel } from '../checksum/kernel.js'
+import { FRAME_OVERHEAD_BYTES, HEADER_BYTES, MAGIC_BYTES, PAYLOAD_BYTES_MAX, payloadBytesOf } from '../frame/frame.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { Storage, StorageFile } from '../storage/storage.js'
+import { readWhole, writeWhole } from '../storage/whole.js'
+import { checkFrame } from './frame-cursor.js'
+import { savedTailPath } from './names.js'
+
+/** What an open has cut off, and where it was saved first (D7). */
+export interface SavedTail {
+  /** A file beside the journal that holds the bytes as they were, without the zeros at their end. */
+  readonly path: string
+  readonly bytes: number
+  /** How many valid frames were found among them. */
+  readonly validFrames: number
+  /** The search was given up: there may be more valid frames. */
+  readonly isAtLeast: boolean
+}
+
+/** Part of a file. */
+export interface Tail {
+  readonly file: StorageFile
+  readonly from: number
+  /** Where the file ends. */
+  readonly to: number
+}
+
+/**
+ * Saves what stands past the clean end beside the journal, durably, before it is cut off. Returns undefined if that is
+ * nothing but zeros. Never replaces an older one; one that holds the same bytes already serves.
+ */
+export function* saveTail(
+  storage: Storage,
+  journalPath: string,
+  tail: Tail,
+  kernel: Kernel,
+  permissions: number,
+): Steps<SavedTail | undefined> {
+  const to = yield* lastNonZero(tail, kernel.bytes)
+  if (to === tail.from) return undefined
+  const kept: Tail = { ...tail, to }
+  const path = yield* place(storage, savedTailPath(journalPath, tail.from), kept, kernel.bytes, permissions)
+  yield* call(storage, 'syncDirectory', dirname(path))
+  return { path, bytes: to - tail.from, ...(yield* countValidFrames(kept, kernel)) }
+}
+
+/** The end of what is not zero; `from` if everything is. */
+function* lastNonZero({ file, from, to }: Tail, memory: Buffer): Steps<number> {
+  let end = to
+  while (end > from) {
+    const start = Math.max(from, end - memory.length)
+    const count = yield* readWhole(file, memory.subarray(0, end - start), start)
+    let length = count
+    while (length > 0 && memory[length - 1] === 0) length--
+    if (length > 0) return start + length
+    end = start
+  }
+  return from
+}
+
+/** Finds a free name, or a file that holds these very bytes; writes what is not there yet. */
+function* place(storage: Storage, firstPath: string, tail: Tail, memory: Buffer, permissions: number): Steps<string> {
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? firstPath : `${firstPath}.${number}`
+    const there = yield* call(storage, 'stat', path)
+    if (there === undefined) {
+      yield* copy(storage, path, tail, memory, permissions)
+      return path
+    }
+    if (there.isFile && there.size === tail.to - tail.from && (yield* holdsTheSame(storage, path, tail, memory)))
+      return path
+  }
+}
+
+function* copy(storage: Storage, path: string, tail: Tail, memory: Buffer, permissions: number): Steps<void> {
+  const draft = `${path}.new`
+  const target = yield* call(storage, 'open', draft, 'replace', permissions)
+  try {
+    for (let position = tail.from; position < tail.to; position += memory.length) {
+      const piece = memory.subarray(0, Math.min(memory.length, tail.to - position))
+      yield* readWhole(tail.file, piece, position)
+      yield* writeWhole(target, piece, position - tail.from)
+    }
+    yield* call(target, 'sync')
+  } catch (error) {
+    yield* call(target, 'close')
+    yield* call(storage, 'unlink', draft)
+    throw error
+  }
+  yield* call(target, 'close')
+  yield* call(storage, 'rename', draft, path)
+}
+
+function* holdsTheSame(storage: Storage, path: string, tail: Tail, memory: Buffer): Steps<boolean> {
+  const half = Math.floor(memory.length / 2)
+  const saved = yield* call(storage, 'open', path, 'read')
+  try {
+    for (let position = tail.from; position < tail.to; position += half) {
+      const length = Math.min(half, tail.to - position)
+      const [ours, theirs] = [memory.subarray(0, length), memory.subarray(half, half + length)]
+      yield* readWhole(tail.file, ours, position)
+      if ((yield* readWhole(saved, theirs, position - tail.from)) < length || !ours.equals(theirs)) return false
+    }
+    return true
+  } finally {
+    yield* call(saved, 'close')
+  }
+}
+
+/** How many times the tail's bytes may be checksummed in search of frames: bytes can be made to look like many headers. */
+const SEARCH_FACTOR = 4
+
+/** Counts the valid frames in a tail, wherever they begin. */
+export function* countValidFrames(
+  { file, from, to }: Tail,
+  kernel: Kernel,
+): Steps<{ validFrames: number; isAtLeast: boolean }> {
+  const memory = kernel.bytes
+  let budget = SEARCH_FACTOR * (to - from)
+  let validFrames = 0
+  let position = from
+  while (position < to) {
+    const filled = yield* readWhole(file, memory.subarray(0, Math.min(memory.length, to - position)), position)
+    let next = 0
+    for (;;) {
+      const found = memory.subarray(0, filled).indexOf(MAGIC_BYTES, next)
+      if (found === -1) {
+        next = Math.max(next, filled - MAGIC_BYTES.length + 1)
+        break
+      }
+      next = found
+      if (found + HEADER_BYTES > filled) break
+      const frameBytes = payloadBytesOf(memory.subarray(found, found + HEADER_BYTES)) + FRAME_OVERHEAD_BYTES
+      if (frameBytes > PAYLOAD_BYTES_MAX + FRAME_OVERHEAD_BYTES || frameBytes > to - position - found) {
+        next++
+        continue
+      }
+      if (found + frameBytes > filled && found > 0) break
+      if (frameBytes > budget) return { validFrames, isAtLeast: true }
+      budget -= frameBytes
+      if (found + frameBytes <= filled) {
+        const isValid = kernel.scan(found, found + frameBytes) > 0
+        if (isValid) validFrames++
+        next = isValid ? found + frameBytes : found + 1
+      } else {
+        const isValid = (yield* checkFrame(file, kernel, position, frameBytes)) === 'valid'
+        if (isValid) validFrames++
+        next = isValid ? frameBytes : 1
+        break
+      }
+    }
+    if (filled === 0) break
+    position += Math.min(Math.max(next, 1), to - position)
+  }
+  return { validFrames, isAtLeast: false }
+}
