@@ -1,0 +1,155 @@
+import type { DirectoryNode } from './directory-node.js'
+import type { Fate } from './fate.js'
+import type { Identity } from './inode-table.js'
+import type { Medium } from './medium.js'
+import { allocate } from './memory.js'
+import { PAGE_BYTES, SparseBytes } from './sparse-bytes.js'
+import { changesAfterFailure, survivingContent, type Change } from './survival.js'
+
+/**
+ * A file: what reads see (the page cache), what is on stable storage, and the changes in between.
+ *
+ * Errors of writing back are counted as Linux counts them (`errseq_t`): each open file description remembers how many it
+ * has seen.
+ */
+export class FileNode {
+  readonly kind = 'file'
+  readonly identity: Identity
+  readonly permissions: number
+  links = 0
+  openings = 0
+  /** The only directory that has ever held a name of the file; undefined once there were two. */
+  home: DirectoryNode | undefined
+  readonly #medium: Medium
+  #cached = new SparseBytes()
+  #durable = new SparseBytes()
+  #changes: Change[] = []
+  #sequence = 0
+  #errors = 0
+  #isErrorSeen = true
+
+  constructor(medium: Medium, identity: Identity, permissions: number) {
+    this.#medium = medium
+    this.identity = identity
+    this.permissions = permissions
+  }
+
+  get size(): number {
+    return this.#cached.size
+  }
+
+  /** The number of the last change. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  get pageCount(): number {
+    return this.#cached.pageCount
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const length = Math.max(0, Math.min(target.length, this.size - position))
+    this.#cached.copyTo(length === target.length ? target : target.subarray(0, length), position)
+    return length
+  }
+
+  /** Writes as much as there is room for, and returns how much that was. */
+  write(source: Uint8Array, position: number): number {
+    const length = this.#roomFor(position, source.length)
+    if (length === 0) return 0
+    const pagesBefore = this.#cached.pageCount
+    this.#cached.copyFrom(length === source.length ? source : source.subarray(0, length), position)
+    this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
+    const sizeBefore = this.size
+    const size = Math.max(sizeBefore, position + length)
+    this.#cached.resize(size)
+    const { sectorBytes } = this.#medium
+    const start = position - (position % sectorBytes)
+    const over = (position + length) % sectorBytes
+    const image = allocate(position - start + length + (over === 0 ? 0 : sectorBytes - over))
+    this.#cached.copyTo(image, start)
+    this.#sequence += 1
+    this.#changes.push({ sequence: this.#sequence, sizeBefore, size, isCut: false, position: start, image })
+    return length
+  }
+
+  truncate(size: number): void {
+    const sizeBefore = this.size
+    if (size === sizeBefore) return
+    const pagesBefore = this.#cached.pageCount
+    this.#cached.resize(size)
+    this.#medium.usedBytes -= (pagesBefore - this.#cached.pageCount) * PAGE_BYTES
+    this.#sequence += 1
+    const isCut = size < sizeBefore
+    this.#changes.push({ sequence: this.#sequence, sizeBefore, size, isCut, position: size, image: undefined })
+  }
+
+  /** Makes durable what had changed up to this change; later ones wait. */
+  persist(sequence: number): void {
+    let count = 0
+    for (const change of this.#changes) {
+      if (change.sequence > sequence) break
+      if (change.image) this.#durable.copyFrom(change.image, change.position)
+      if (change.size !== change.sizeBefore) this.#durable.resize(change.size)
+      count += 1
+    }
+    if (count === this.#changes.length) this.#changes = []
+    else this.#changes.splice(0, count)
+  }
+
+  /** Loses some of what had changed up to this change, behind the back of the page cache. */
+  failWriteback(sequence: number, fate: Fate): void {
+    const split = this.#changes.findIndex((change) => change.sequence > sequence)
+    const count = split === -1 ? this.#changes.length : split
+    const left = changesAfterFailure(this.#changes.slice(0, count), fate.ofFile(), this.#medium.sectorBytes)
+    this.#changes.splice(0, count, ...left)
+    this.#errors += 1
+    this.#isErrorSeen = false
+  }
+
+  /** How many errors a new file description counts as seen: one that nobody has seen yet is for it too. */
+  get errorsSeenAtOpen(): number {
+    return this.#isErrorSeen ? this.#errors : this.#errors - 1
+  }
+
+  /** How many errors there were until now; who asks has seen them. */
+  seeErrors(): number {
+    this.#isErrorSeen = true
+    return this.#errors
+  }
+
+  hasErrorsSince(seen: number): boolean {
+    return this.#errors > seen
+  }
+
+  /** The bits of one byte rot, in the cache too. */
+  corrupt(position: number, xor: number): void {
+    for (const bytes of [this.#cached, this.#durable]) {
+      const byte = new Uint8Array(1)
+      bytes.copyTo(byte, position)
+      byte[0] = (byte[0] ?? 0) ^ xor
+      if (position < bytes.size) bytes.copyFrom(byte, position)
+    }
+  }
+
+  /** The file as it is after a power cut. */
+  survivor(medium: Medium, fate: Fate): FileNode {
+    const copy = new FileNode(medium, this.identity, this.permissions)
+    const changes = this.#changes
+    if (changes.length === 0) copy.#durable = this.#durable.clone()
+    else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.sectorBytes)
+    copy.#cached = copy.#durable.clone()
+    return copy
+  }
+
+  #roomFor(position: number, length: number): number {
+    let free = this.#medium.capacityBytes - this.#medium.usedBytes
+    if (free === Infinity) return length
+    for (let at = position - (position % PAGE_BYTES); at < position + length; at += PAGE_BYTES) {
+      if (this.#cached.hasPage(at / PAGE_BYTES)) continue
+      free -= PAGE_BYTES
+      if (free < 0) return Math.max(0, at - position)
+    }
+    return length
+  }
+}

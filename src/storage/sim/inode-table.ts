@@ -1,0 +1,55 @@
+import type { DirectoryNode } from './directory-node.js'
+import type { Medium } from './medium.js'
+
+/** What a file keeps for life, and what no other file has. */
+export interface Identity {
+  readonly inode: number
+  /** Nanoseconds since 1970, as a fraction-free number of microseconds: numbers do not reach further. */
+  readonly birthTimeUs: number
+}
+
+// Any beginning will do; this one is in 2024.
+const EPOCH_US = 1_717_000_000_000_000
+
+// The first numbers belong to the file system itself.
+const FIRST_INODE = 11
+
+/** Hands out inode numbers, used ones again, and birth times, which never repeat. */
+export class InodeTable {
+  readonly #medium: Medium
+  #next = FIRST_INODE
+  #lastBirthUs = 0
+  readonly #free: { readonly inode: number; readonly home: DirectoryNode }[] = []
+
+  constructor(medium: Medium) {
+    this.#medium = medium
+  }
+
+  create(home: DirectoryNode | undefined): Identity {
+    this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, EPOCH_US + Math.floor(this.#medium.now() * 1000))
+    const birthTimeUs = this.#medium.hasBirthTimes ? this.#lastBirthUs : 0
+    return { inode: this.#reuse(home) ?? this.#next++, birthTimeUs }
+  }
+
+  /**
+   * A number can be used again in the directory that alone had names of the file: there the new name survives power loss
+   * only if the removal of the old one does, so that two files never end up with one number.
+   */
+  release(inode: number, home: DirectoryNode): void {
+    this.#free.push({ inode, home })
+  }
+
+  /** Goes on for the files that a power cut has left; what is free by then is forgotten. */
+  survivor(medium: Medium): InodeTable {
+    const copy = new InodeTable(medium)
+    copy.#next = this.#next
+    copy.#lastBirthUs = this.#lastBirthUs
+    return copy
+  }
+
+  #reuse(home: DirectoryNode | undefined): number | undefined {
+    if (this.#free.length === 0 || !this.#medium.random.chance(this.#medium.inodeReuse)) return undefined
+    const found = this.#free.findLastIndex((entry) => entry.home === home)
+    return found === -1 ? undefined : this.#free.splice(found, 1)[0]?.inode
+  }
+}

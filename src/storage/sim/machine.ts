@@ -1,0 +1,196 @@
+import type { Owner } from '../storage.js'
+import { createFate } from './fate.js'
+import type { Crash, Fault, FaultHook } from './faults.js'
+import type { Medium } from './medium.js'
+import type { Operation } from './operation.js'
+import { Random } from './random.js'
+import { PowerLossError } from './sim-errors.js'
+import { SimProcess } from './sim-process.js'
+import { SimScheduler } from './sim-scheduler.js'
+import { Trace } from './trace.js'
+import { Tree } from './tree.js'
+import { WriteWatch } from './write-watch.js'
+
+export interface MachineOptions {
+  readonly seed: number
+  readonly sectorBytes: number
+  readonly hasBirthTimes: boolean
+  readonly hasDirectorySync: boolean
+  readonly inodeReuse: number
+  readonly traceLines: number
+  readonly watchesMemory: boolean
+  readonly host: string
+}
+
+// So many operations in flight of a killed process never take effect: those that no thread had taken up yet.
+const LOST_WITH_PROCESS_CHANCE = 1 / 2
+
+const PID_NAMESPACE = 'pid:[4026531836]'
+
+/** A disk, the machine around it, and the processes on it: how operations run, and how they are struck. */
+export class Machine {
+  readonly options: MachineOptions
+  readonly random: Random
+  readonly scheduler: SimScheduler
+  readonly trace: Trace
+  readonly watch: WriteWatch
+  medium: Medium
+  tree: Tree
+  faults: FaultHook | undefined
+  operationCount = 0
+  readonly #processes: SimProcess[] = []
+  #boots = 1
+  #pids = 100
+  #tokens = 0
+
+  constructor(options: MachineOptions, random: Random = new Random(options.seed)) {
+    this.options = options
+    this.random = random
+    this.scheduler = new SimScheduler(this, random)
+    this.trace = new Trace(options.traceLines)
+    this.watch = new WriteWatch(options.watchesMemory)
+    const { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse } = options
+    const now = (): number => this.scheduler.now
+    const room = { capacityBytes: Infinity, usedBytes: 0, isReadOnly: false }
+    this.medium = { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse, random, now, ...room }
+    this.tree = new Tree(this.medium)
+  }
+
+  /** Names the device, differently after each boot. */
+  get device(): bigint {
+    return BigInt(0x800 + this.#boots)
+  }
+
+  get boot(): string {
+    return `boot-${this.#boots}`
+  }
+
+  /** A process; by default one of its own on this host, with an id that no other had. */
+  startProcess(identity: Partial<Owner>): SimProcess {
+    this.#pids += 1
+    const pid = identity.pid ?? this.#pids
+    const { host } = this.options
+    const startTime = this.#pids * 10 + Math.floor(this.scheduler.now / 10)
+    const defaults = { host, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
+    const process = new SimProcess(this, { ...defaults, ...identity })
+    this.#processes.push(process)
+    return process
+  }
+
+  isGone(me: Owner, owner: Owner): boolean {
+    if (owner.host !== me.host) return false
+    if (owner.boot !== me.boot) return owner.boot !== 'unknown' && me.boot !== 'unknown'
+    if (owner.pidNamespace !== me.pidNamespace) return false
+    return !this.#processes.some((process) => !process.isGone && isSame(process.owner, owner))
+  }
+
+  token(): string {
+    this.#tokens += 1
+    return `${this.options.seed.toString(36)}-${this.#boots}-${this.#tokens}`
+  }
+
+  issue(operation: Operation): void {
+    this.watch.issued(operation)
+    this.scheduler.add(operation)
+  }
+
+  begin(operation: Operation): void {
+    operation.index = this.operationCount
+    this.operationCount += 1
+    const isCallerAlive = operation.caller.isAlive
+    const fault = this.faults?.(operation)
+    // The hook itself can have cut the power.
+    if (isCallerAlive && !operation.caller.isAlive) throw operation.caller.deathError()
+    if (fault !== undefined) this.#prepare(operation, fault)
+    operation.begin()
+    if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
+  }
+
+  complete<Result>(operation: Operation<Result>): Result {
+    try {
+      if (operation.failure !== undefined) throw operation.fail(operation.failure)
+      const result = operation.finish()
+      this.trace.add(this.scheduler.now, operation, 'done', result)
+      return result
+    } catch (error) {
+      this.trace.add(this.scheduler.now, operation, 'failed', error)
+      throw error
+    }
+  }
+
+  over(operation: Operation): void {
+    this.watch.over(operation)
+    operation.caller.over(operation)
+  }
+
+  cutPower(): void {
+    this.trace.note(this.scheduler.now, 'power cut')
+    for (const process of this.#processes) process.die('power-cut')
+    this.scheduler.abandon(
+      () => true,
+      () => new PowerLossError('the power was cut'),
+      () => false,
+    )
+    this.#processes.length = 0
+    this.#boots += 1
+    this.medium = { ...this.medium, usedBytes: 0 }
+    this.tree = this.tree.survivor(this.medium, createFate(this.random))
+  }
+
+  kill(process: SimProcess): void {
+    if (!process.isAlive) return
+    this.trace.note(this.scheduler.now, `kill of process ${process.owner.pid}`)
+    process.die('kill')
+    this.scheduler.abandon(
+      (operation) => operation.caller === process,
+      () => process.deathError(),
+      (operation) => operation.stage !== 'issued' || !this.random.chance(LOST_WITH_PROCESS_CHANCE),
+    )
+  }
+
+  killAll(): void {
+    for (const process of this.#processes) this.kill(process)
+  }
+
+  /** A machine on which the power was cut now; this one goes on. */
+  afterPowerCut(source: number | 'none' | 'all'): Machine {
+    const random = new Random(typeof source === 'number' ? source : this.options.seed)
+    const copy = new Machine(this.options, random)
+    copy.medium = { ...this.medium, usedBytes: 0, random, now: () => copy.scheduler.now }
+    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? random : source))
+    copy.#boots = this.#boots + 1
+    copy.#pids = this.#pids
+    return copy
+  }
+
+  #prepare(operation: Operation, fault: Fault): void {
+    if (typeof fault === 'string') this.#strike(operation, fault, WHENS[this.random.below(WHENS.length)])
+    else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when)
+    else if ('error' in fault) operation.failure = fault.error
+    else operation.limit = fault.short
+  }
+
+  #strike(operation: Operation, crash: Crash, when: (typeof WHENS)[number] | undefined): never {
+    operation.isTorn = when === 'middle'
+    try {
+      if (when !== 'before') operation.begin()
+      if (when === 'after') operation.finish()
+    } catch {
+      // It had no effect then.
+    }
+    this.trace.add(this.scheduler.now, operation, `struck: ${crash}`)
+    operation.stage = 'over'
+    if (crash === 'power-cut') this.cutPower()
+    else this.kill(operation.caller)
+    throw operation.caller.deathError()
+  }
+}
+
+const WHENS = ['before', 'middle', 'after'] as const
+
+/** Owners that do not know their thread are compared by process. */
+function isSame(one: Owner, other: Owner): boolean {
+  if (one.pid !== other.pid) return false
+  if (other.thread === 0 || other.startTime === 0) return true
+  return one.thread === other.thread && one.startTime === other.startTime
+}

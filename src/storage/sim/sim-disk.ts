@@ -1,0 +1,195 @@
+import { SimStorage } from '../sim-storage.js'
+import type { Owner } from '../storage.js'
+import { createFate } from './fate.js'
+import type { FaultHook } from './faults.js'
+import { Machine } from './machine.js'
+import type { SimProcess } from './sim-process.js'
+
+export interface SimDiskOptions {
+  /** The same seed, and the same calls, make the same run. */
+  readonly seed?: number
+  /** What the device writes whole or not at all: 512 (the default), 1024, 2048 or 4096. */
+  readonly sectorBytes?: number
+  /** False: every birth time is 0. */
+  readonly birthTimes?: boolean
+  /** False: `syncDirectory` answers false, and does nothing. */
+  readonly directorySync?: boolean
+  /** The chance that a new file gets the inode number of one that is gone; by default 1/2. */
+  readonly inodeReuse?: number
+  /** How many lines the trace holds; by default none. */
+  readonly traceLines?: number
+  /** Whether the memory of unfinished writes is watched for changes (see `violations`); by default it is. */
+  readonly watchMemory?: boolean
+  readonly host?: string
+}
+
+/**
+ * A disk that exists in memory only, loses power when told to, and fails as real ones do; and the machine around it, with
+ * its clock and its processes. Everything that is left to chance follows from the seed.
+ *
+ * ```ts
+ * const disk = new SimDisk({ seed: 7 })
+ * const storage = disk.process()
+ * disk.faults = faultOnNth('dataSync', 3, 'power-cut')
+ * // ... run something on `storage`: from the cut on, every call fails with a PowerLossError
+ * const afterwards = disk.process()
+ * ```
+ *
+ * What a power cut leaves: data that a successful sync covers, as it was when the sync began or newer; the names that a
+ * sync of their directory covers. Of the rest, changes of a file's size survive up to one of them, moves of names in a
+ * directory too, and sectors each for itself, or by the page, in any version since the last sync. A sector is old or new,
+ * never a mixture. Names in two directories are lost independently.
+ */
+export class SimDisk {
+  #machine: Machine
+  readonly #processes: Map<SimStorage, SimProcess> = new Map()
+
+  constructor(options: SimDiskOptions = {}) {
+    const { seed = 1, sectorBytes = 512, inodeReuse = 0.5, traceLines = 0, host = 'sim-host' } = options
+    if (![512, 1024, 2048, 4096].includes(sectorBytes))
+      throw new RangeError(`no device has sectors of ${sectorBytes} bytes`)
+    const { birthTimes: hasBirthTimes = true, directorySync: hasDirectorySync = true } = options
+    const { watchMemory: watchesMemory = true } = options
+    const flags = { hasBirthTimes, hasDirectorySync, watchesMemory }
+    this.#machine = new Machine({ seed, sectorBytes, inodeReuse, traceLines, host, ...flags })
+  }
+
+  /** Starts a process, or a thread of one: `identity` names what is to be other than by default. */
+  process(identity: Partial<Owner> = {}): SimStorage {
+    const process = this.#machine.startProcess(identity)
+    const storage = new SimStorage(process)
+    this.#processes.set(storage, process)
+    return storage
+  }
+
+  /**
+   * Cuts the power, and starts the machine again: another boot, and what has survived. Every process from before is dead:
+   * calls that wait reject now, and each later call fails, with a `PowerLossError`. Callbacks of `soon` still run, so that
+   * nothing hangs; timers do not.
+   */
+  cutPower(): void {
+    this.#machine.cutPower()
+  }
+
+  /**
+   * Kills a process, or all of them: calls that wait reject now, and each later one fails, with a `ProcessDeathError`. What
+   * was written stays. Some calls under way still take effect later; until then, `isGone` says of their process that it is
+   * not gone.
+   */
+  killProcess(storage?: SimStorage): void {
+    if (storage === undefined) return this.#machine.killAll()
+    const process = this.#processes.get(storage)
+    if (process === undefined) throw new TypeError('this process belongs to another disk')
+    this.#machine.kill(process)
+  }
+
+  /** Asked about each operation; see faults.ts for ready-made ones. */
+  get faults(): FaultHook | undefined {
+    return this.#machine.faults
+  }
+
+  set faults(hook: FaultHook | undefined) {
+    this.#machine.faults = hook
+  }
+
+  /** True: everything that would change the disk fails with EROFS. */
+  get isReadOnly(): boolean {
+    return this.#machine.medium.isReadOnly
+  }
+
+  set isReadOnly(isReadOnly: boolean) {
+    this.#machine.medium.isReadOnly = isReadOnly
+  }
+
+  /** Room for so many bytes, taken in pages of 4096. Infinite by default; when it ends, a short write comes before ENOSPC. */
+  get freeBytes(): number {
+    return this.#machine.medium.capacityBytes - this.#machine.medium.usedBytes
+  }
+
+  set freeBytes(bytes: number) {
+    this.#machine.medium.capacityBytes = this.#machine.medium.usedBytes + bytes
+  }
+
+  /** Makes a directory that survives from the start. */
+  makeDirectory(path: string): void {
+    this.#machine.tree.makeDirectory(path)
+  }
+
+  /** Makes a symbolic link at `path` that survives from the start. */
+  symlink(target: string, path: string): void {
+    this.#machine.tree.symlink(target, path)
+  }
+
+  /** The system writes a file back by itself and fails: the loss of a failed sync, told at the next sync of each descriptor. */
+  failWriteback(path: string): void {
+    const file = this.#machine.tree.fileAt(path)
+    file.failWriteback(file.sequence, createFate(this.#machine.random))
+  }
+
+  /** Flips the bits of `xor` in one byte, on the disk and in the cache. */
+  corrupt(path: string, position: number, xor: number): void {
+    this.#machine.tree.fileAt(path).corrupt(position, xor)
+  }
+
+  /** The paths of all files, sorted. */
+  files(): string[] {
+    return this.#machine.tree.files()
+  }
+
+  /** The bytes of a file as reads see them, without an operation; undefined if there is none. */
+  image(path: string, position = 0, length?: number): Uint8Array | undefined {
+    const node = this.#machine.tree.stat(path)
+    if (node?.kind !== 'file') return undefined
+    const bytes = new Uint8Array(Math.max(0, Math.min(length ?? Infinity, node.size - position)))
+    node.read(bytes, position)
+    return bytes
+  }
+
+  /** The bytes of a file as a power cut now would leave them: by the seed, or without one, what is certain to survive. */
+  durableImage(path: string, seed?: number): Uint8Array | undefined {
+    return this.afterPowerCut(seed ?? 'none').image(path)
+  }
+
+  /**
+   * Another disk, as this one would be after a power cut now; this one goes on untouched. By a seed, or such that nothing
+   * unsynced survives, or everything.
+   */
+  afterPowerCut(seed: number | 'none' | 'all'): SimDisk {
+    const disk = new SimDisk()
+    disk.#machine = this.#machine.afterPowerCut(seed)
+    return disk
+  }
+
+  /** Resolves when nothing is under way any more. Timers that wait are not waited for. */
+  settle(): Promise<void> {
+    return this.#machine.scheduler.settle()
+  }
+
+  /** Lets simulated time pass: timers go off, and what they start settles. */
+  advance(ms: number): Promise<void> {
+    return this.#machine.scheduler.advance(ms)
+  }
+
+  /** Simulated milliseconds since the disk was made. */
+  get now(): number {
+    return this.#machine.scheduler.now
+  }
+
+  /** How many operations have begun: the index of the next one. */
+  get operationCount(): number {
+    return this.#machine.operationCount
+  }
+
+  /** What happened last, one line each; see `traceLines`. */
+  get trace(): readonly string[] {
+    return this.#machine.trace.lines
+  }
+
+  /**
+   * What was done that real disks punish only now and then: memory changed during a write, a write over the bytes of an
+   * unfinished one, a file closed under a call.
+   */
+  get violations(): readonly string[] {
+    return this.#machine.watch.violations
+  }
+}

@@ -1,0 +1,132 @@
+import type { Clock, Owner, Owners } from '../storage.js'
+import type { FileDescription } from './file-description.js'
+import type { Machine } from './machine.js'
+import type { Medium } from './medium.js'
+import type { Operation } from './operation.js'
+import { PowerLossError, ProcessDeathError } from './sim-errors.js'
+import type { Tree } from './tree.js'
+
+/**
+ * One simulated process, or one thread of it: who makes calls. After its death each call fails at once, and those that
+ * wait have been rejected, so that code that still runs on its behalf comes to its end and cannot touch the disk.
+ */
+export class SimProcess {
+  readonly owner: Owner
+  readonly owners: Owners
+  readonly clock: Clock
+  readonly #machine: Machine
+  readonly #open: Set<FileDescription> = new Set()
+  #death: 'power-cut' | 'kill' | undefined
+  #unfinished = 0
+
+  constructor(machine: Machine, owner: Owner) {
+    this.#machine = machine
+    this.owner = owner
+    this.owners = {
+      self: () => owner,
+      isGone: (other) => machine.isGone(owner, other),
+      token: () => machine.token(),
+    }
+    this.clock = {
+      now: () => machine.scheduler.now,
+      soon: (callback) => machine.scheduler.soon(callback),
+      startTimer: (delayMs, callback) =>
+        this.isAlive ? machine.scheduler.startTimer(this, delayMs, callback) : () => undefined,
+    }
+  }
+
+  get isAlive(): boolean {
+    return this.#death === undefined
+  }
+
+  /** Dead, and nothing that it began is under way any more. */
+  get isGone(): boolean {
+    return !this.isAlive && this.#unfinished === 0
+  }
+
+  get medium(): Medium {
+    return this.#machine.medium
+  }
+
+  get device(): bigint {
+    return this.#machine.device
+  }
+
+  get tree(): Tree {
+    return this.#machine.tree
+  }
+
+  deathError(): Error {
+    if (this.#death === 'kill') return new ProcessDeathError(`process ${this.owner.pid} was killed`)
+    return new PowerLossError('the power was cut')
+  }
+
+  die(death: 'power-cut' | 'kill'): void {
+    this.#death ??= death
+    this.#machine.scheduler.stopTimers(this)
+    this.#closeAll()
+  }
+
+  opened(description: FileDescription): FileDescription {
+    this.#open.add(description)
+    return description
+  }
+
+  closing(description: FileDescription): void {
+    this.#machine.watch.closing(description.path, description.unanswered)
+  }
+
+  closed(description: FileDescription): void {
+    description.isClosed = true
+    this.#open.delete(description)
+    if (description.node.kind === 'file') this.tree.closed(description.node)
+  }
+
+  /** Makes a call that waits. */
+  issue<Result>(operation: Operation<Result>): Promise<Result> {
+    if (!this.isAlive) return Promise.reject(this.deathError())
+    this.#unfinished += 1
+    if (operation.description) operation.description.unanswered += 1
+    const promise = new Promise(takeAnswer<Result>)
+    operation.answer = takenAnswer
+    this.#machine.issue(operation)
+    return promise
+  }
+
+  /** Makes a call that blocks. */
+  block<Result>(operation: Operation<Result>): Result {
+    operation.isBlocking = true
+    const { scheduler } = this.#machine
+    this.#mustLive()
+    this.#machine.watch.blocking(operation)
+    scheduler.pass()
+    this.#mustLive()
+    this.#machine.begin(operation)
+    if (operation.isLong) scheduler.pass()
+    this.#mustLive()
+    return this.#machine.complete(operation)
+  }
+
+  over(operation: Operation): void {
+    this.#unfinished -= 1
+    if (operation.description) operation.description.unanswered -= 1
+    this.#closeAll()
+  }
+
+  #mustLive(): void {
+    if (!this.isAlive) throw this.deathError()
+  }
+
+  /** The last thing a process does: its calls hold its files open. */
+  #closeAll(): void {
+    if (!this.isGone) return
+    for (const description of this.#open) this.closed(description)
+  }
+}
+
+// One function for every promise: a closure a call would cost more.
+let takenAnswer: Operation['answer']
+
+function takeAnswer<Result>(resolve: (result: Result) => void, reject: (error: unknown) => void): void {
+  takenAnswer = { resolve: resolve as (result: unknown) => void, reject }
+}

@@ -1,0 +1,218 @@
+import type { Operation } from './operation.js'
+import type { Random } from './random.js'
+
+/** What a scheduler runs operations with. */
+export interface Performer {
+  begin(operation: Operation): void
+  complete(operation: Operation): unknown
+  over(operation: Operation): void
+}
+
+interface Timer {
+  readonly due: number
+  readonly callback: () => void
+  readonly owner: object
+}
+
+const TORN_CHANCE = 1 / 8
+const PAUSE_CHANCE = 1 / 2
+const LATE_ANSWER_CHANCE = 1 / 4
+const PASSING_CHANCE = 1 / 4
+
+/**
+ * Decides by the seed which waiting operation goes on, and owns the time. One step after the other, each when every
+ * microtask that the last one woke is done, as the callbacks of a real event loop. No timers and no turns of the event
+ * loop: a step is queued as a microtask that queues a tick, so that ticks cannot starve microtasks.
+ */
+export class SimScheduler {
+  readonly #performer: Performer
+  readonly #random: Random
+  #now = 0
+  #operations: Operation[] = []
+  readonly #soon: (() => void)[] = []
+  #timers: Timer[] = []
+  #waiters: (() => void)[] = []
+  #isAwake = false
+
+  constructor(performer: Performer, random: Random) {
+    this.#performer = performer
+    this.#random = random
+  }
+
+  get now(): number {
+    return this.#now
+  }
+
+  add(operation: Operation): void {
+    this.#operations.push(operation)
+    this.#wake()
+  }
+
+  soon(callback: () => void): void {
+    this.#soon.push(callback)
+    this.#wake()
+  }
+
+  /** The timer goes with its owner. */
+  startTimer(owner: object, delayMs: number, callback: () => void): () => void {
+    const timer = { due: this.#now + Math.max(0, delayMs), callback, owner }
+    const place = this.#timers.findIndex(({ due }) => due > timer.due)
+    this.#timers.splice(place === -1 ? this.#timers.length : place, 0, timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
+  }
+
+  stopTimers(owner: object): void {
+    this.#timers = this.#timers.filter((timer) => timer.owner !== owner)
+  }
+
+  /** A blocking call takes time, and others use it: waiting operations take effect, but their answers wait. */
+  pass(): void {
+    this.#tick()
+    while (this.#operations.length > 0 && this.#random.chance(PASSING_CHANCE)) {
+      this.#advance(this.#random.below(this.#operations.length), false)
+    }
+  }
+
+  /** Rejects what waits, and takes it out; what `isKept` says is kept goes on without anybody waiting. */
+  abandon(
+    isMeant: (operation: Operation) => boolean,
+    error: () => Error,
+    isKept: (operation: Operation) => boolean,
+  ): void {
+    for (const operation of this.#operations.filter(isMeant)) {
+      operation.answer?.reject(error())
+      operation.answer = undefined
+      if (operation.stage !== 'over' && isKept(operation)) operation.detach()
+      else this.#end(operation)
+    }
+    this.#operations = this.#operations.filter(({ stage }) => stage !== 'over')
+  }
+
+  /** Resolves when nothing is under way. Timers are not waited for. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve)
+      this.#wake()
+    })
+  }
+
+  /** Lets so much time pass; timers go off, and what they start settles. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      // One timer after the other is the point.
+      // oxlint-disable-next-line no-await-in-loop
+      await this.settle()
+      const timer = this.#timers[0]
+      if (timer === undefined || timer.due > end) break
+      this.#now = Math.max(this.#now, timer.due)
+      this.#fire(timer)
+    }
+    this.#now = Math.max(this.#now, end)
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return
+    this.#isAwake = true
+    queueMicrotask(this.#queueStep)
+  }
+
+  readonly #queueStep = (): void => process.nextTick(this.#step)
+
+  readonly #step = (): void => {
+    this.#isAwake = false
+    try {
+      if (this.#soon.length > 0) this.#runSoon()
+      else if (this.#operations.length > 0) this.#goOn()
+      else this.#answerWaiters()
+    } finally {
+      if (this.#soon.length > 0 || this.#operations.length > 0 || this.#waiters.length > 0) this.#wake()
+    }
+  }
+
+  /** As the ticks of Node: all of them, those too that are added meanwhile. */
+  #runSoon(): void {
+    for (let callback = this.#soon.shift(); callback; callback = this.#soon.shift()) callback()
+  }
+
+  #goOn(): void {
+    this.#tick()
+    const timer = this.#timers[0]
+    const isDue = timer !== undefined && timer.due <= this.#now
+    const choice = this.#random.below(this.#operations.length + (isDue ? 1 : 0))
+    if (choice < this.#operations.length) this.#advance(choice, true)
+    else if (timer) this.#fire(timer)
+  }
+
+  #answerWaiters(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  #fire(timer: Timer): void {
+    this.#timers.shift()
+    timer.callback()
+  }
+
+  #advance(place: number, mayAnswer: boolean): void {
+    const operation = this.#operations[place]
+    if (operation === undefined) return
+    this.#run(operation)
+    if (operation.stage === 'landed' && mayAnswer && !this.#random.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
+    if (operation.stage !== 'over') return
+    // What it did can have taken other operations out.
+    const found = this.#operations[place] === operation ? place : this.#operations.indexOf(operation)
+    const last = this.#operations.length - 1
+    if (found === -1) return
+    const moved = this.#operations[last]
+    if (moved) this.#operations[found] = moved
+    this.#operations.length = last
+  }
+
+  #run(operation: Operation): void {
+    try {
+      if (operation.stage === 'issued') {
+        operation.isTorn = this.#random.chance(TORN_CHANCE)
+        operation.stage = 'begun'
+        this.#performer.begin(operation)
+        if (operation.isLong && this.#random.chance(PAUSE_CHANCE)) return
+      }
+      if (operation.stage === 'begun') {
+        operation.result = this.#performer.complete(operation)
+        operation.stage = 'landed'
+      }
+    } catch (error) {
+      operation.error = error
+      if (!this.#isOver(operation)) operation.stage = 'landed'
+    }
+  }
+
+  // What happens inside of `begin` can end the operation, which the compiler cannot see.
+  #isOver(operation: Operation): boolean {
+    return operation.stage === 'over'
+  }
+
+  #answer(operation: Operation): void {
+    const { answer } = operation
+    this.#end(operation)
+    if (operation.error !== undefined) answer?.reject(operation.error)
+    else if (answer) answer.resolve(operation.result)
+    else operation.discard(operation.result)
+  }
+
+  #end(operation: Operation): void {
+    operation.stage = 'over'
+    this.#performer.over(operation)
+  }
+
+  /** Mostly a little; now and then the whole machine stands still. */
+  #tick(): void {
+    const bits = this.#random.bits()
+    const fraction = (bits & 0xffff) / 0x10000
+    const kind = bits >>> 20
+    this.#now += fraction * (kind === 0 ? 300 : kind < 16 ? 20 : 0.1) + 0.001
+  }
+}

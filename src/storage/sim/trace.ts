@@ -1,0 +1,42 @@
+import type { Operation } from './operation.js'
+
+/** A bounded list of what happened on a disk, one line each, for the messages of failed tests. */
+export class Trace {
+  readonly #limit: number
+  #lines: string[] = []
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** The last lines, oldest first. */
+  get lines(): readonly string[] {
+    return this.#lines.slice(-this.#limit || this.#lines.length)
+  }
+
+  add(now: number, operation: Operation, event: string, result?: unknown): void {
+    if (this.#limit > 0) this.#push(now, `${describe(operation)} ${event}${describeResult(result)}`)
+  }
+
+  note(now: number, text: string): void {
+    if (this.#limit > 0) this.#push(now, text)
+  }
+
+  #push(now: number, text: string): void {
+    this.#lines.push(`${now.toFixed(3).padStart(10)} ms  ${text}`)
+    if (this.#lines.length >= this.#limit * 2) this.#lines = this.#lines.slice(-this.#limit)
+  }
+}
+
+function describe({ index, kind, path, to, position, length, isBlocking, process, caller }: Operation): string {
+  const who = `${process.pid}${process.thread === process.pid ? '' : `/${process.thread}`}${caller.isAlive ? '' : ' (dead)'}`
+  const where = `${path}${to === undefined ? '' : ` -> ${to}`}`
+  const range = `${position === undefined ? '' : ` at ${position}`}${length === undefined ? '' : ` of ${length}`}`
+  return `#${index} ${who} ${kind}${isBlocking ? 'Sync' : ''} ${where}${range}`
+}
+
+function describeResult(result: unknown): string {
+  if (result instanceof Error) return `: ${result.message}`
+  if (typeof result === 'number' || typeof result === 'boolean' || typeof result === 'string') return `: ${result}`
+  return ''
+}

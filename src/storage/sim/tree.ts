@@ -1,0 +1,273 @@
+import type { OpenMode } from '../storage.js'
+import { DirectoryNode, LinkNode, type Node } from './directory-node.js'
+import type { Fate } from './fate.js'
+import { FileNode } from './file-node.js'
+import { InodeTable } from './inode-table.js'
+import type { Medium } from './medium.js'
+import { systemError } from './sim-errors.js'
+import { PAGE_BYTES } from './sparse-bytes.js'
+
+/** What a call names for its errors. */
+interface Call {
+  readonly syscall: string
+  readonly path: string
+  readonly to?: string
+}
+
+/** Where a path leads: to a node, or to a place in a directory where there is none yet. */
+interface Place {
+  readonly directory: DirectoryNode
+  readonly name: string
+  readonly node: Node | undefined
+}
+
+// As on Linux.
+const LINKS_MAX = 40
+const NAME_LENGTH_MAX = 255
+
+/** Names, directories and links: what the calls that take paths do, with the errors that Linux has for them. */
+export class Tree {
+  readonly #medium: Medium
+  readonly #inodes: InodeTable
+  readonly #root: DirectoryNode
+
+  constructor(medium: Medium, inodes: InodeTable = new InodeTable(medium), root?: DirectoryNode) {
+    this.#medium = medium
+    this.#inodes = inodes
+    this.#root = root ?? new DirectoryNode(inodes.create(undefined), undefined)
+  }
+
+  open(path: string, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
+    const call = { syscall: 'open', path }
+    const place = this.#find(call, path, mode !== 'create')
+    const { node } = place
+    if (mode !== 'read' && this.#medium.isReadOnly && !(mode === 'create' && node)) throw failure('EROFS', call)
+    if (node === undefined) {
+      if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
+      return this.#createFile(place, permissions)
+    }
+    if (mode === 'create') throw failure('EEXIST', call)
+    if (node.kind === 'link') throw failure('ELOOP', call)
+    if (node.kind === 'directory' && mode !== 'read') throw failure('EISDIR', call)
+    if (node.kind === 'file' && mode === 'replace') node.truncate(0)
+    return node
+  }
+
+  stat(path: string): FileNode | DirectoryNode | undefined {
+    try {
+      const { node } = this.#find({ syscall: 'stat', path }, path, true)
+      return node?.kind === 'link' ? undefined : node
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+      throw error
+    }
+  }
+
+  realPath(path: string): string {
+    const call = { syscall: 'realpath', path }
+    const { directory, name, node } = this.#find(call, path, true)
+    if (node === undefined) throw failure('ENOENT', call)
+    let [found, real] = node.kind === 'directory' ? [node, ''] : [directory, `/${name}`]
+    for (let parent = found.parent; parent; found = parent, parent = found.parent) {
+      for (const [key, child] of parent.names) if (child === found) real = `/${key}${real}`
+    }
+    return real === '' ? '/' : real
+  }
+
+  list(path: string): string[] {
+    const call = { syscall: 'scandir', path }
+    return [...this.#directory(call, path).names.keys()]
+  }
+
+  /** The file at a path; what is no file, or is not there, is the caller's mistake. */
+  fileAt(path: string): FileNode {
+    const node = this.stat(path)
+    if (node?.kind !== 'file') throw new TypeError(`there is no file at ${path}`)
+    return node
+  }
+
+  directory(path: string): DirectoryNode {
+    return this.#directory({ syscall: 'open', path }, path)
+  }
+
+  rename(from: string, to: string): void {
+    const call = { syscall: 'rename', path: from, to }
+    const source = this.#find(call, from, false)
+    const target = this.#find(call, to, false)
+    if (this.#medium.isReadOnly) throw failure('EROFS', call)
+    const node = source.node
+    if (node === undefined) throw failure('ENOENT', call)
+    if (node === target.node) return
+    if (node.kind === 'directory') checkDirectoryMove(call, node, target)
+    else if (target.node?.kind === 'directory') throw failure('EISDIR', call)
+    if (source.directory === target.directory) {
+      source.directory.change([
+        [source.name, undefined],
+        [target.name, node],
+      ])
+    } else {
+      target.directory.change([[target.name, node]])
+      source.directory.change([[source.name, undefined]])
+      if (node.kind === 'file') node.home = undefined
+      if (node.kind === 'directory') node.parent = target.directory
+    }
+    if (target.node) this.#drop(target.node)
+  }
+
+  link(from: string, to: string): void {
+    const call = { syscall: 'link', path: from, to }
+    const { node } = this.#find(call, from, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    const target = this.#find(call, to, false)
+    if (target.node) throw failure('EEXIST', call)
+    if (this.#medium.isReadOnly) throw failure('EROFS', call)
+    if (node.kind === 'directory') throw failure('EPERM', call)
+    target.directory.change([[target.name, node]])
+    node.links += 1
+    if (node.kind === 'file' && node.home !== target.directory) node.home = undefined
+  }
+
+  unlink(path: string): void {
+    const call = { syscall: 'unlink', path }
+    const { directory, name, node } = this.#find(call, path, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (this.#medium.isReadOnly) throw failure('EROFS', call)
+    if (node.kind === 'directory') throw failure('EISDIR', call)
+    directory.change([[name, undefined]])
+    this.#drop(node)
+  }
+
+  /** Makes a directory, and its name durable. */
+  makeDirectory(path: string): void {
+    const call = { syscall: 'mkdir', path }
+    const { directory, name, node } = this.#find(call, path.replace(/\/+$/, ''), false)
+    if (node) throw failure('EEXIST', call)
+    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory)]])
+    directory.persist(directory.sequence)
+  }
+
+  /** Makes a symbolic link, and its name durable. */
+  symlink(target: string, path: string): void {
+    const call = { syscall: 'symlink', path: target, to: path }
+    const { directory, name, node } = this.#find(call, path, false)
+    if (node) throw failure('EEXIST', call)
+    const link = new LinkNode(this.#inodes.create(undefined), target)
+    link.links = 1
+    directory.change([[name, link]])
+    directory.persist(directory.sequence)
+  }
+
+  /** To be called when a description of the file has been closed. */
+  closed(file: FileNode): void {
+    file.openings -= 1
+    this.#releaseUnused(file)
+  }
+
+  /** The paths of all files, in order. */
+  files(): string[] {
+    const paths: string[] = []
+    collectFiles(this.#root, '', paths)
+    return paths.toSorted()
+  }
+
+  /** The names, directories and files as they are after a power cut. */
+  survivor(medium: Medium, fate: Fate): Tree {
+    const survivors = new Map<Node, Node>()
+    const survivorOf = (node: Node, parent: DirectoryNode): Node => {
+      let copy = survivors.get(node)
+      if (copy === undefined) {
+        if (node.kind === 'file') copy = surviveFile(node, medium, fate)
+        else if (node.kind === 'link') copy = new LinkNode(node.identity, node.target)
+        else copy = node.survivor(parent, fate, survivorOf)
+        survivors.set(node, copy)
+      }
+      if (copy.kind === 'file' && copy.home !== parent) copy.home = copy.links === 0 ? parent : undefined
+      if (copy.kind !== 'directory') copy.links += 1
+      return copy
+    }
+    const root = this.#root.survivor(undefined, fate, survivorOf)
+    return new Tree(medium, this.#inodes.survivor(medium), root)
+  }
+
+  #createFile({ directory, name }: Place, permissions: number): FileNode {
+    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions)
+    file.links = 1
+    file.home = directory
+    directory.change([[name, file]])
+    return file
+  }
+
+  #drop(node: Node): void {
+    if (node.kind === 'directory') return
+    node.links -= 1
+    if (node.kind === 'file') this.#releaseUnused(node)
+  }
+
+  #releaseUnused(file: FileNode): void {
+    if (file.links > 0 || file.openings > 0) return
+    this.#medium.usedBytes -= file.pageCount * PAGE_BYTES
+    if (file.home) this.#inodes.release(file.identity.inode, file.home)
+  }
+
+  #directory(call: Call, path: string): DirectoryNode {
+    const { node } = this.#find(call, path, true)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (node.kind !== 'directory') throw failure('ENOTDIR', call)
+    return node
+  }
+
+  /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
+  #find(call: Call, path: string, isEndFollowed: boolean): Place {
+    if (path === '') throw failure('ENOENT', call)
+    let place: Place = { directory: this.#root, name: '.', node: this.#root }
+    const parts = path.split('/').reverse()
+    let links = 0
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+      const { node } = place
+      if (node === undefined) throw failure('ENOENT', call)
+      if (node.kind !== 'directory') throw failure('ENOTDIR', call)
+      if (part === '' || part === '.') continue
+      if (part === '..') {
+        place = { directory: node, name: '.', node: node.parent ?? node }
+        continue
+      }
+      if (part.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
+      const next = node.get(part)
+      if (next?.kind !== 'link' || (!isEndFollowed && parts.length === 0)) {
+        place = { directory: node, name: part, node: next }
+        continue
+      }
+      links += 1
+      if (links > LINKS_MAX) throw failure('ELOOP', call)
+      if (next.target.startsWith('/')) place = { directory: this.#root, name: '.', node: this.#root }
+      parts.push(...next.target.split('/').reverse())
+    }
+    return place
+  }
+}
+
+function failure(code: string, call: Call): NodeJS.ErrnoException {
+  return systemError(code, call.syscall, call.path, call.to)
+}
+
+function checkDirectoryMove(call: Call, node: DirectoryNode, target: Place): void {
+  if (target.node && target.node.kind !== 'directory') throw failure('ENOTDIR', call)
+  if (target.node && target.node.names.size > 0) throw failure('ENOTEMPTY', call)
+  for (let at: DirectoryNode | undefined = target.directory; at; at = at.parent) {
+    if (at === node) throw failure('EINVAL', call)
+  }
+}
+
+function surviveFile(file: FileNode, medium: Medium, fate: Fate): FileNode {
+  const copy = file.survivor(medium, fate)
+  medium.usedBytes += copy.pageCount * PAGE_BYTES
+  return copy
+}
+
+function collectFiles(directory: DirectoryNode, path: string, paths: string[]): void {
+  for (const [name, node] of directory.names) {
+    if (node.kind === 'file') paths.push(`${path}/${name}`)
+    if (node.kind === 'directory') collectFiles(node, `${path}/${name}`, paths)
+  }
+}
