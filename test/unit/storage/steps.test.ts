@@ -53,19 +53,4 @@ describe('work that is written once', () => {
       ['blocking 100', 'waiting 100'],
     )
   })
-
-  test('is aborted between two calls, once, and still cleans up', async () => {
-    const counter = new Counter()
-    const controller = new AbortController()
-    const running = run(work(counter, 3), controller.signal)
-    controller.abort(new Error('enough'))
-    await assert.rejects(running, /enough/)
-    assert.deepEqual(counter.log, ['waiting 0', 'waiting 100'])
-  })
-
-  test('is not begun when it is aborted beforehand', async () => {
-    const counter = new Counter()
-    await assert.rejects(run(work(counter, 3), AbortSignal.abort(new Error('no'))), /no/)
-    assert.deepEqual(counter.log, ['waiting 100'])
-  })
 })
