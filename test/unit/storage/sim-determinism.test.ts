@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import type { StorageFile } from '#src/storage/storage.js'
 import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
+import type { StorageFile } from '#src/storage/storage.js'
 
 /** Two processes that write over each other, one that is killed, and a power cut in the end. */
 async function runOnce(seed: number): Promise<string> {
