@@ -1,4 +1,4 @@
-import { Random } from './random.js'
+import type { Random } from './random.js'
 
 /** Decides what is lost: by a seed, or 'none' (nothing unsynced survives) or 'all' (everything does). */
 export interface Fate {

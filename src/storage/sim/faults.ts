@@ -1,4 +1,5 @@
 import type { OperationFacts, OperationKind } from './operation.js'
+import { Random } from './random.js'
 
 export type Crash = 'power-cut' | 'kill'
 
@@ -46,6 +47,15 @@ export function writeBudget(bytes: number, code = 'ENOSPC'): FaultHook {
     const short = Math.min(left, length)
     left -= short
     return short < length ? { short } : undefined
+  }
+}
+
+/** Reads and writes move only a part of what they were asked to, with this probability. */
+export function shortTransfers(seed: number, chance: number): FaultHook {
+  const random = new Random(seed)
+  return ({ kind, length = 0 }) => {
+    if ((kind !== 'read' && kind !== 'write') || length < 2 || !random.chance(chance)) return undefined
+    return { short: 1 + random.below(length - 1) }
   }
 }
 

@@ -21,10 +21,6 @@ export class FileDescription {
     if (node.kind === 'file') node.openings += 1
   }
 
-  get openNode(): FileNode | DirectoryNode | undefined {
-    return this.isClosed ? undefined : this.node
-  }
-
   fileToRead(): FileNode {
     if (this.isClosed) throw systemError('EBADF', 'read')
     if (this.node.kind !== 'file') throw systemError('EISDIR', 'read')
@@ -35,6 +31,7 @@ export class FileDescription {
   fileToChange(syscall: string, code: string): FileNode {
     if (this.isClosed) throw systemError('EBADF', syscall)
     if (this.node.kind !== 'file' || this.mode === 'read') throw systemError(code, syscall)
+    if (this.node.isReadOnly) throw systemError('EROFS', syscall)
     return this.node
   }
 

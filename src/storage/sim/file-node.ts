@@ -43,6 +43,10 @@ export class FileNode {
     return this.#sequence
   }
 
+  get isReadOnly(): boolean {
+    return this.#medium.isReadOnly
+  }
+
   get pageCount(): number {
     return this.#cached.pageCount
   }
@@ -89,8 +93,7 @@ export class FileNode {
     let count = 0
     for (const change of this.#changes) {
       if (change.sequence > sequence) break
-      if (change.image) this.#durable.copyFrom(change.image, change.position)
-      if (change.size !== change.sizeBefore) this.#durable.resize(change.size)
+      applyChange(this.#durable, change)
       count += 1
     }
     if (count === this.#changes.length) this.#changes = []
@@ -120,6 +123,14 @@ export class FileNode {
 
   hasErrorsSince(seen: number): boolean {
     return this.#errors > seen
+  }
+
+  /** Forgets what is cached and need not be: reads see again what the disk has. */
+  evict(): void {
+    const pagesBefore = this.#cached.pageCount
+    this.#cached = this.#durable.clone()
+    for (const change of this.#changes) applyChange(this.#cached, change)
+    this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
   }
 
   /** The bits of one byte rot, in the cache too. */
@@ -152,4 +163,9 @@ export class FileNode {
     }
     return length
   }
+}
+
+function applyChange(bytes: SparseBytes, { image, position, size, sizeBefore }: Change): void {
+  if (image) bytes.copyFrom(image, position)
+  if (size !== sizeBefore) bytes.resize(size)
 }

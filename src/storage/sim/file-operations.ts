@@ -1,5 +1,6 @@
 import { createFate } from './fate.js'
 import type { FileDescription } from './file-description.js'
+import { copyOf } from './memory.js'
 import { Operation } from './operation.js'
 import { systemError } from './sim-errors.js'
 import type { SimProcess } from './sim-process.js'
@@ -71,14 +72,16 @@ export class WriteOperation extends Operation<number> {
   }
 
   override detach(): void {
-    this.#source = this.#source.slice()
+    this.#source = copyOf(this.#source)
   }
 
   #write(end: number): void {
     const position = checkPosition(this.position)
     const file = this.#file.fileToChange('write', 'EBADF')
-    if (this.caller.medium.isReadOnly) throw systemError('EROFS', 'write')
-    const source = this.#source.subarray(this.#written, Math.min(end, this.limit))
+    if (position + this.#source.length > Number.MAX_SAFE_INTEGER) throw systemError('EFBIG', 'write')
+    const stop = Math.min(end, this.limit)
+    const isWhole = this.#written === 0 && stop === this.#source.length
+    const source = isWhole ? this.#source : this.#source.subarray(this.#written, stop)
     if (source.length > 0) this.#written += file.write(source, position + this.#written)
   }
 }

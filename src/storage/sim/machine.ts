@@ -86,7 +86,7 @@ export class Machine {
 
   token(): string {
     this.#tokens += 1
-    return `${this.options.seed.toString(36)}-${this.#boots}-${this.#tokens}`
+    return [this.options.seed, this.#boots, this.#tokens].map((part) => part.toString(16).padStart(8, '0')).join('-')
   }
 
   issue(operation: Operation): void {

@@ -4,6 +4,13 @@ const SLAB_BYTES = 2 ** 18
 let slab = new ArrayBuffer(0)
 let used = 0
 
+/** A copy, which `slice` of a Buffer is not. */
+export function copyOf(source: Uint8Array): Uint8Array {
+  const copy = allocate(source.length)
+  copy.set(source)
+  return copy
+}
+
 /** Zeroed memory. */
 export function allocate(length: number): Uint8Array {
   if (length > SLAB_BYTES / 8) return new Uint8Array(length)

@@ -99,9 +99,6 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
 
   /** Its process is gone, and with it the memory: copies what it still needs. */
   detach(): void {}
-
-  /** Nobody will take this result. */
-  discard(_result: Result): void {}
 }
 
 interface PlainSpec<Result> {
@@ -112,7 +109,6 @@ interface PlainSpec<Result> {
   readonly description?: FileDescription
   readonly length?: number
   work(): Result
-  discard?(result: Result): void
 }
 
 /** An operation that takes effect all at once. */
@@ -133,9 +129,5 @@ export class PlainOperation<Result> extends Operation<Result> {
   fail(code: string): Error {
     const { syscall, path, to, description } = this.#spec
     return description ? systemError(code, syscall) : systemError(code, syscall, path, to)
-  }
-
-  override discard(result: Result): void {
-    this.#spec.discard?.(result)
   }
 }

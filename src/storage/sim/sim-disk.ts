@@ -126,6 +126,11 @@ export class SimDisk {
     file.failWriteback(file.sequence, createFate(this.#machine.random))
   }
 
+  /** The system forgets what it has cached of a file and can read again: after a failed sync, reads see what was lost. */
+  dropCache(path: string): void {
+    this.#machine.tree.fileAt(path).evict()
+  }
+
   /** Flips the bits of `xor` in one byte, on the disk and in the cache. */
   corrupt(path: string, position: number, xor: number): void {
     this.#machine.tree.fileAt(path).corrupt(position, xor)

@@ -87,7 +87,7 @@ export class SimProcess {
     if (!this.isAlive) return Promise.reject(this.deathError())
     this.#unfinished += 1
     if (operation.description) operation.description.unanswered += 1
-    const promise = new Promise(takeAnswer<Result>)
+    const promise = new Promise<Result>(takeAnswer)
     operation.answer = takenAnswer
     this.#machine.issue(operation)
     return promise
@@ -127,6 +127,6 @@ export class SimProcess {
 // One function for every promise: a closure a call would cost more.
 let takenAnswer: Operation['answer']
 
-function takeAnswer<Result>(resolve: (result: Result) => void, reject: (error: unknown) => void): void {
+function takeAnswer(resolve: (result: never) => void, reject: (error: unknown) => void): void {
   takenAnswer = { resolve: resolve as (result: unknown) => void, reject }
 }

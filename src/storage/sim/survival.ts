@@ -1,5 +1,5 @@
 import type { Fate } from './fate.js'
-import { PAGE_BYTES, SparseBytes } from './sparse-bytes.js'
+import { PAGE_BYTES, type SparseBytes } from './sparse-bytes.js'
 
 /** One write or change of size that no sync has made durable yet. */
 export interface Change {

@@ -11,7 +11,7 @@ export class Trace {
 
   /** The last lines, oldest first. */
   get lines(): readonly string[] {
-    return this.#lines.slice(-this.#limit || this.#lines.length)
+    return this.#lines.slice(-this.#limit)
   }
 
   add(now: number, operation: Operation, event: string, result?: unknown): void {

@@ -41,14 +41,15 @@ export class Tree {
     const call = { syscall: 'open', path }
     const place = this.#find(call, path, mode !== 'create')
     const { node } = place
-    if (mode !== 'read' && this.#medium.isReadOnly && !(mode === 'create' && node)) throw failure('EROFS', call)
     if (node === undefined) {
       if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
+      this.#mustBeWritable(call)
       return this.#createFile(place, permissions)
     }
     if (mode === 'create') throw failure('EEXIST', call)
     if (node.kind === 'link') throw failure('ELOOP', call)
     if (node.kind === 'directory' && mode !== 'read') throw failure('EISDIR', call)
+    if (mode !== 'read') this.#mustBeWritable(call)
     if (node.kind === 'file' && mode === 'replace') node.truncate(0)
     return node
   }
@@ -93,9 +94,9 @@ export class Tree {
 
   rename(from: string, to: string): void {
     const call = { syscall: 'rename', path: from, to }
+    this.#mustBeWritable(call)
     const source = this.#find(call, from, false)
     const target = this.#find(call, to, false)
-    if (this.#medium.isReadOnly) throw failure('EROFS', call)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
     if (node === target.node) return
@@ -121,7 +122,7 @@ export class Tree {
     if (node === undefined) throw failure('ENOENT', call)
     const target = this.#find(call, to, false)
     if (target.node) throw failure('EEXIST', call)
-    if (this.#medium.isReadOnly) throw failure('EROFS', call)
+    this.#mustBeWritable(call)
     if (node.kind === 'directory') throw failure('EPERM', call)
     target.directory.change([[target.name, node]])
     node.links += 1
@@ -130,9 +131,9 @@ export class Tree {
 
   unlink(path: string): void {
     const call = { syscall: 'unlink', path }
+    this.#mustBeWritable(call)
     const { directory, name, node } = this.#find(call, path, false)
     if (node === undefined) throw failure('ENOENT', call)
-    if (this.#medium.isReadOnly) throw failure('EROFS', call)
     if (node.kind === 'directory') throw failure('EISDIR', call)
     directory.change([[name, undefined]])
     this.#drop(node)
@@ -190,6 +191,10 @@ export class Tree {
     return new Tree(medium, this.#inodes.survivor(medium), root)
   }
 
+  #mustBeWritable(call: Call): void {
+    if (this.#medium.isReadOnly) throw failure('EROFS', call)
+  }
+
   #createFile({ directory, name }: Place, permissions: number): FileNode {
     const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions)
     file.links = 1
@@ -221,7 +226,7 @@ export class Tree {
   #find(call: Call, path: string, isEndFollowed: boolean): Place {
     if (path === '') throw failure('ENOENT', call)
     let place: Place = { directory: this.#root, name: '.', node: this.#root }
-    const parts = path.split('/').reverse()
+    const parts = path.split('/').toReversed()
     let links = 0
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       const { node } = place
@@ -241,7 +246,7 @@ export class Tree {
       links += 1
       if (links > LINKS_MAX) throw failure('ELOOP', call)
       if (next.target.startsWith('/')) place = { directory: this.#root, name: '.', node: this.#root }
-      parts.push(...next.target.split('/').reverse())
+      parts.push(...next.target.split('/').toReversed())
     }
     return place
   }

@@ -1,4 +1,5 @@
 import { WriteOperation } from './file-operations.js'
+import { copyOf } from './memory.js'
 import type { Operation } from './operation.js'
 
 /**
@@ -18,7 +19,7 @@ export class WriteWatch {
   issued(operation: Operation): void {
     if (!(operation instanceof WriteOperation)) return
     this.#check(operation)
-    this.#unfinished.set(operation, this.#watchesMemory ? operation.source.slice() : undefined)
+    this.#unfinished.set(operation, this.#watchesMemory ? copyOf(operation.source) : undefined)
   }
 
   over(operation: Operation): void {
