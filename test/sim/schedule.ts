@@ -153,13 +153,13 @@ class Schedule {
 
   /** Several tasks at the same time, until they are done or the journal fails under them. */
   async #work(journal: Journal, isFaulty: boolean): Promise<void> {
-    let isOver = false
+    const state = { isOver: false }
     const tasks = Array.from({ length: 1 + this.#random.below(4) }, () => this.#task(journal, isFaulty))
-    const working = Promise.all(tasks).finally(() => (isOver = true))
+    const working = Promise.all(tasks).finally(() => (state.isOver = true))
     // D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told.
     const watching = (async () => {
-      for (let turn = 0; turn < 50 && !isOver; turn++) await this.disk.settle()
-      if (!isOver) throw new Violation('D10: somebody waits, and nothing is under way')
+      for (let turn = 0; turn < 50 && !state.isOver; turn++) await this.disk.settle()
+      if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
     })()
     await Promise.race([working, watching])
     await working
