@@ -24,7 +24,7 @@ import { Writer } from './writer.js'
  */
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)
-  const opened = await run(open(settlePath(path), FIRST_LSN, settled), settled.signal)
+  const opened = await run(open(settlePath(path), FIRST_LSN, settled))
   return new Journal(opened, settled)
 }
 

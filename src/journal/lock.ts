@@ -80,7 +80,8 @@ function* acquire(storage: Storage, path: string, basePath: string, attempt: str
       return lock
     }
   } finally {
-    if (isDraft) yield* unlinkIfThere(storage, draft)
+    // Once the lock is taken, a draft that cannot be removed must not cost it: nobody would let go of it then.
+    if (isDraft) yield* unlinkBestEffort(storage, draft)
   }
 }
 
@@ -141,7 +142,7 @@ function parseHolder(text: string): LockHolder | undefined {
   const isWhole =
     [token, host, boot, pidNamespace].every((field) => typeof field === 'string') &&
     [pid, thread, startTime].every((field) => Number.isSafeInteger(field)) &&
-    /^[0-9a-f-]{16,64}$/u.test(token as string)
+    /^[0-9a-z-]{1,64}$/u.test(token as string)
   if (!isWhole) return undefined
   return { token: token as string, owner: { host, boot, pidNamespace, pid, thread, startTime } as Owner }
 }
@@ -154,7 +155,7 @@ function* writeDraft(storage: Storage, path: string, holder: LockHolder): Steps<
     yield* writeWhole(file, Buffer.from(`${text}\n`), 0)
     yield* call(file, 'sync')
   } catch (error) {
-    yield* unlinkIfThere(storage, path)
+    yield* unlinkBestEffort(storage, path)
     throw error
   } finally {
     yield* call(file, 'close')
@@ -194,22 +195,26 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   'UNKNOWN',
 ])
 
-/** Removes what dead takers of this lock have left behind: drafts, and rights to succeed somebody. */
+/** Removes, best effort, what dead takers of this lock have left behind: drafts, and rights to succeed somebody. */
 function* sweep(storage: Storage, basePath: string): Steps<void> {
   const directory = dirname(basePath)
   const prefix = `${basename(basePath)}.`
-  for (const name of yield* call(storage, 'list', directory)) {
-    if (!name.startsWith(prefix)) continue
-    const path = join(directory, name)
-    const { holder } = yield* readLock(storage, path)
-    if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkIfThere(storage, path)
+  try {
+    for (const name of yield* call(storage, 'list', directory)) {
+      if (!name.startsWith(prefix)) continue
+      const path = join(directory, name)
+      const { holder } = yield* readLock(storage, path)
+      if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkBestEffort(storage, path)
+    }
+  } catch {
+    // The next takeover sweeps again.
   }
 }
 
-function* unlinkIfThere(storage: Storage, path: string): Steps<void> {
+function* unlinkBestEffort(storage: Storage, path: string): Steps<void> {
   try {
     yield* call(storage, 'unlink', path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
+  } catch {
+    // It names its owner, so that it is known for what it is once that one is gone.
   }
 }

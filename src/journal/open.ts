@@ -31,7 +31,7 @@ export interface OpenedJournal {
  * there before.
  */
 export function* open(givenPath: string, origin: number, options: Settled<JournalOptions>): Steps<OpenedJournal> {
-  const { storage, create } = options
+  const { storage, create, signal } = options
   const undo: (() => Steps<void>)[] = []
   const attempt = `cannot open journal ${JSON.stringify(givenPath)}`
   try {
@@ -43,8 +43,10 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     if (there !== undefined && !there.isFile) {
       throw new FsysError('ERR_FSYS_NOT_A_FILE', `${attempt}: it is not a regular file`, { path })
     }
+    signal?.throwIfAborted()
     const lock = yield* acquireLock(storage, lockPath(path), attempt)
     undo.push(() => lock.release())
+    signal?.throwIfAborted()
     const { file, isNew } = yield* openOrCreate(storage, path, options)
     if (isNew) undo.push(() => call(storage, 'unlink', path))
     undo.push(() => call(file, 'close'))
@@ -119,15 +121,16 @@ function* recover(
   options: Settled<JournalOptions>,
 ): Steps<{ recovery: Recovery; mark: MarkKeeper }> {
   const { storage, path } = recovered
-  const { memory, gaps, onDamage, fileMode } = options
+  const { memory, gaps, onDamage, fileMode, signal } = options
   const startedAt = storage.clock.now()
   const kernel: Kernel = memory.acquire(CHUNK_BYTES)
   let resumed: MarkKeeper | undefined
   try {
     const reading = yield* readMark(storage, markPath(path), facts)
-    const findings = yield* examine(recovered, kernel, reading, gaps)
+    const findings = yield* examine(recovered, kernel, reading, gaps, signal)
     const refused = refusal(findings, path, onDamage, gaps)
     if (refused !== undefined) throw refused
+    signal?.throwIfAborted()
     if (reading.state === 'bound') resumed = yield* MarkKeeper.resume(storage, markPath(path), reading.mark)
     const mended = yield* mend(recovered, kernel, findings, resumed, fileMode)
     const { cleanEnd, tailState, records, gaps: gapCount } = findings

@@ -32,7 +32,7 @@ export interface JournalOptions {
   readonly create?: boolean
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
-  /** Gives up opening between two steps; the journal is then as a crash would have left it. Not for `openJournalSync`. */
+  /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
   readonly signal?: AbortSignal
   /** The disk. Default: Node's file system. */
   readonly storage?: Storage

@@ -57,12 +57,13 @@ export interface Recovered {
   readonly origin: number
 }
 
-/** Reads the whole file. */
+/** Reads the whole file. Gives up where the signal says so: nothing has been changed by then. */
 export function* examine(
   { file, origin }: Recovered,
   kernel: Kernel,
   mark: MarkReading,
   gaps: GapPolicy,
+  signal?: AbortSignal,
 ): Steps<Findings> {
   const fileSize = (yield* call(file, 'stat')).size
   const head = Buffer.alloc(HEADER_BYTES)
@@ -74,7 +75,10 @@ export function* examine(
     wantsLargePayloads: false,
   })
   let records = 0
-  while (yield* cursor.advance()) records += cursor.large === undefined ? cursor.count : 1
+  while (yield* cursor.advance()) {
+    signal?.throwIfAborted()
+    records += cursor.large === undefined ? cursor.count : 1
+  }
   const tailState = cursor.tailState as TailState
   const verdict = judgeHeader(head.subarray(0, headBytes), origin, fileSize - origin)
   return {

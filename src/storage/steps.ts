@@ -60,20 +60,12 @@ export function runSync<Result>(steps: Steps<Result>): Result {
   return state.value
 }
 
-/**
- * Does the work, waiting for each call. An abort is thrown into the work once, between two calls, so that it can clean up
- * behind itself; the promise then rejects with the signal's reason.
- */
-export async function run<Result>(steps: Steps<Result>, signal?: AbortSignal): Promise<Result> {
-  let isAborted = false
+/** Does the work, waiting for each call. */
+export async function run<Result>(steps: Steps<Result>): Promise<Result> {
   let state = steps.next()
   while (!state.done) {
     let answer: unknown
     try {
-      if (signal?.aborted && !isAborted) {
-        isAborted = true
-        throw signal.reason
-      }
       // One call after the other is the point.
       // oxlint-disable-next-line no-await-in-loop
       answer = await state.value.waiting()
