@@ -128,5 +128,5 @@ export class SimProcess {
 let takenAnswer: Operation['answer']
 
 function takeAnswer(resolve: (result: never) => void, reject: (error: unknown) => void): void {
-  takenAnswer = { resolve: resolve as (result: unknown) => void, reject }
+  takenAnswer = { resolve, reject }
 }
