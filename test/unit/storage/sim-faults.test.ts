@@ -115,7 +115,7 @@ for (const crash of ['power-cut', 'kill'] as const) {
     for (const isBlocking of [true, false]) {
       const images = async (when: 'before' | 'middle' | 'after'): Promise<string[]> => {
         const found = new Set<string>()
-        for (let seed = 1; seed <= 60; seed += 1) found.add(await struckWrite(seed, crash, when, isBlocking))
+        for (let seed = 1; seed <= 200; seed += 1) found.add(await struckWrite(seed, crash, when, isBlocking))
         return [...found].toSorted()
       }
       assert.deepEqual(await images('before'), ['...'])
