@@ -73,7 +73,7 @@ export class DirectoryNode {
   ): DirectoryNode {
     const copy = new DirectoryNode(this.identity, parent)
     const names = new Map(this.#durable)
-    for (const move of this.#moves.slice(0, fate.survivors(this.#moves.length))) apply(names, move)
+    for (const move of this.#moves.slice(0, fate.prefix(this.#moves.length))) apply(names, move)
     for (const [name, node] of names) {
       const survivor = survivorOf(node, copy)
       copy.#names.set(name, survivor)

@@ -4,7 +4,6 @@ import type { Crash, Fault, FaultHook } from './faults.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
 import { Random } from './random.js'
-import { PowerLossError } from './sim-errors.js'
 import { SimProcess } from './sim-process.js'
 import { SimScheduler } from './sim-scheduler.js'
 import { Trace } from './trace.js'
@@ -114,8 +113,15 @@ export class Machine {
       return result
     } catch (error) {
       this.trace.add(this.scheduler.now, operation, 'failed', error)
+      if (error instanceof Error) this.withStack(error)
       throw error
     }
+  }
+
+  /** Stacks are dear: only those who trace get them. */
+  withStack<Failure extends Error>(error: Failure): Failure {
+    if (this.options.traceLines > 0) Error.captureStackTrace(error)
+    return error
   }
 
   over(operation: Operation): void {
@@ -128,7 +134,6 @@ export class Machine {
     for (const process of this.#processes) process.die('power-cut')
     this.scheduler.abandon(
       () => true,
-      () => new PowerLossError('the power was cut'),
       () => false,
     )
     this.#processes.length = 0
@@ -143,7 +148,6 @@ export class Machine {
     process.die('kill')
     this.scheduler.abandon(
       (operation) => operation.caller === process,
-      () => process.deathError(),
       (operation) => operation.stage !== 'issued' || !this.random.chance(LOST_WITH_PROCESS_CHANCE),
     )
   }

@@ -3,7 +3,7 @@ import type { FileDescription } from './file-description.js'
 import type { Machine } from './machine.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
-import { PowerLossError, ProcessDeathError } from './sim-errors.js'
+import { PowerLossError, ProcessDeathError, withoutStack } from './sim-errors.js'
 import type { Tree } from './tree.js'
 
 /**
@@ -57,8 +57,13 @@ export class SimProcess {
   }
 
   deathError(): Error {
-    if (this.#death === 'kill') return new ProcessDeathError(`process ${this.owner.pid} was killed`)
-    return new PowerLossError('the power was cut')
+    return this.#machine.withStack(
+      withoutStack(() =>
+        this.#death === 'kill'
+          ? new ProcessDeathError(`process ${this.owner.pid} was killed`)
+          : new PowerLossError('the power was cut'),
+      ),
+    )
   }
 
   die(death: 'power-cut' | 'kill'): void {
@@ -128,5 +133,5 @@ export class SimProcess {
 let takenAnswer: Operation['answer']
 
 function takeAnswer(resolve: (result: never) => void, reject: (error: unknown) => void): void {
-  takenAnswer = { resolve: resolve as (result: unknown) => void, reject }
+  takenAnswer = { resolve, reject }
 }

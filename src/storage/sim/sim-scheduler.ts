@@ -80,13 +80,9 @@ export class SimScheduler {
   }
 
   /** Rejects what waits, and takes it out; what `isKept` says is kept goes on without anybody waiting. */
-  abandon(
-    isMeant: (operation: Operation) => boolean,
-    error: () => Error,
-    isKept: (operation: Operation) => boolean,
-  ): void {
+  abandon(isMeant: (operation: Operation) => boolean, isKept: (operation: Operation) => boolean): void {
     for (const operation of this.#operations.filter(isMeant)) {
-      operation.answer?.reject(error())
+      operation.answer?.reject(operation.caller.deathError())
       operation.answer = undefined
       if (operation.stage !== 'over' && isKept(operation)) operation.detach()
       else this.#end(operation)

@@ -29,7 +29,7 @@ export function survivingContent(
   const size = content.size
   for (const [page, versions] of versionsByPage(changes)) {
     const start = page * PAGE_BYTES
-    const atOnce = fate.isPageWhole() ? fate.survivors(versions.length) : undefined
+    const atOnce = fate.isPageWhole() ? fate.version(versions.length) : undefined
     for (let sector = start; sector < start + PAGE_BYTES; sector += sectorBytes) {
       placeSector(content, sector, sectorBytes, versions, atOnce ?? fate, cuts)
     }
@@ -41,7 +41,7 @@ export function survivingContent(
 /** Lets a prefix of the changes of size take effect. Returns the truncations among them. */
 function resize(content: SparseBytes, changes: readonly Change[], fate: Fate, sectorBytes: number): Change[] {
   const resizes = changes.filter((change) => change.size !== change.sizeBefore)
-  const count = fate.survivors(resizes.length)
+  const count = fate.prefix(resizes.length)
   const cuts: Change[] = []
   for (const change of resizes.slice(0, count)) {
     content.resize(change.size)
@@ -51,7 +51,7 @@ function resize(content: SparseBytes, changes: readonly Change[], fate: Fate, se
   const next = resizes[count]
   if (next && !next.isCut) {
     const sectors = Math.floor((next.size - next.sizeBefore) / sectorBytes)
-    const grown = next.sizeBefore + fate.survivors(sectors) * sectorBytes
+    const grown = next.sizeBefore + fate.prefix(sectors) * sectorBytes
     if (grown > next.sizeBefore) content.resize(Math.min(grown - (grown % sectorBytes), next.size))
   }
   return cuts
@@ -69,7 +69,7 @@ function placeSector(
   const versions = (typeof choice === 'number' ? changes.slice(0, choice) : changes).filter(
     ({ position, image }) => image && position <= sector && sector < position + image.length,
   )
-  const survivors = typeof choice === 'number' ? versions.length : choice.survivors(versions.length)
+  const survivors = typeof choice === 'number' ? versions.length : choice.version(versions.length)
   const version = versions[survivors - 1]
   if (version?.image === undefined) return
   const offset = sector - version.position
@@ -105,9 +105,9 @@ export function changesAfterFailure(changes: readonly Change[], fate: Fate, sect
   const sectors = new Map<number, boolean>()
   const isKept = (sector: number): boolean => {
     const page = Math.floor(sector / PAGE_BYTES)
-    if (!pages.has(page)) pages.set(page, fate.isPageWhole() ? fate.survivors(1) === 1 : undefined)
+    if (!pages.has(page)) pages.set(page, fate.isPageWhole() ? fate.version(1) === 1 : undefined)
     let kept = pages.get(page) ?? sectors.get(sector)
-    if (kept === undefined) sectors.set(sector, (kept = fate.survivors(1) === 1))
+    if (kept === undefined) sectors.set(sector, (kept = fate.version(1) === 1))
     return kept
   }
   return changes.flatMap((change) => splitChange(change, isKept, sectorBytes))

@@ -99,9 +99,10 @@ export class Tree {
     const target = this.#find(call, to, false)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
+    if (isWithin(node, target.directory)) throw failure('EINVAL', call)
+    if (target.node && isWithin(target.node, source.directory)) throw failure('ENOTEMPTY', call)
     if (node === target.node) return
-    if (node.kind === 'directory') checkDirectoryMove(call, node, target)
-    else if (target.node?.kind === 'directory') throw failure('EISDIR', call)
+    if (target.node) checkReplacement(call, node, target.node)
     if (source.directory === target.directory) {
       source.directory.change([
         [source.name, undefined],
@@ -256,12 +257,16 @@ function failure(code: string, call: Call): NodeJS.ErrnoException {
   return systemError(code, call.syscall, call.path, call.to)
 }
 
-function checkDirectoryMove(call: Call, node: DirectoryNode, target: Place): void {
-  if (target.node && target.node.kind !== 'directory') throw failure('ENOTDIR', call)
-  if (target.node && target.node.names.size > 0) throw failure('ENOTEMPTY', call)
-  for (let at: DirectoryNode | undefined = target.directory; at; at = at.parent) {
-    if (at === node) throw failure('EINVAL', call)
-  }
+function isWithin(node: Node, directory: DirectoryNode): boolean {
+  for (let at: DirectoryNode | undefined = directory; at; at = at.parent) if (at === node) return true
+  return false
+}
+
+function checkReplacement(call: Call, node: Node, old: Node): void {
+  if (node.kind !== 'directory' && old.kind === 'directory') throw failure('EISDIR', call)
+  if (node.kind !== 'directory') return
+  if (old.kind !== 'directory') throw failure('ENOTDIR', call)
+  if (old.names.size > 0) throw failure('ENOTEMPTY', call)
 }
 
 function surviveFile(file: FileNode, medium: Medium, fate: Fate): FileNode {

@@ -49,9 +49,13 @@ test('two runs side by side do not disturb each other', async () => {
 test('the generator says the same for the same seed, and spreads its numbers', () => {
   const [one, two] = [new Random(5), new Random(5)]
   for (let round = 0; round < 100; round += 1) assert.equal(one.bits(), two.bits())
-  const counts = Array.from({ length: 10 }, () => 0)
-  for (let round = 0; round < 10_000; round += 1) counts[one.below(10)]! += 1
-  for (const count of counts) assert.ok(count > 850 && count < 1150, `${counts}`)
+  const counts = new Map<number, number>()
+  for (let round = 0; round < 10_000; round += 1) {
+    const value = one.below(10)
+    counts.set(value, (counts.get(value) ?? 0) + 1)
+  }
+  for (const [value, count] of counts) assert.ok(count > 850 && count < 1150, `${value} ${count} times`)
+  assert.equal(counts.size, 10)
   assert.equal(one.below(0), 0)
   for (let round = 0; round < 1000; round += 1) assert.ok(one.below(2 ** 53 - 1) < 2 ** 53 - 1)
   const wide = Array.from({ length: 100 }, () => one.below(2 ** 53 - 1))
