@@ -13,18 +13,12 @@ const inputs = [
 
 const modifiedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-function compile(name, ...options) {
+const options = ['-O3', '--runtime', 'stub', '--noAssert', '--importMemory']
+
+function compile(name, ...features) {
   const path = `build/${name}.wasm`
-  execFileSync(
-    process.execPath,
-    [
-      'node_modules/assemblyscript/bin/asc.js',
-      'kernel/kernel.ts',
-      ...['-O3', '--runtime', 'stub', '--noAssert', '--importMemory', ...options],
-      ...['--outFile', path],
-    ],
-    { stdio: 'inherit' },
-  )
+  const compiler = ['node_modules/assemblyscript/bin/asc.js', 'kernel/kernel.ts', ...options, ...features]
+  execFileSync(process.execPath, [...compiler, '--outFile', path], { stdio: 'inherit' })
   return readFileSync(path).toString('base64')
 }
 

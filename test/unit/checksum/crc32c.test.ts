@@ -170,6 +170,17 @@ test('without WebAssembly the plain engine serves, and says why', () => {
 })
 
 test(
+  'without SIMD the other WebAssembly engine serves, and says why',
+  { skip: process.arch !== 'x64' && 'V8 can be told so on x64' },
+  () => {
+    const { engine, reason, crc } = kernelIn(process.execPath, ['--no-enable-avx', '--no-enable-sse4-1'])
+    assert.equal(engine, 'wasm')
+    assert.match(reason, /SIMD/)
+    assert.equal(crc, 0xe3069283)
+  },
+)
+
+test(
   'where no WebAssembly memory can be had the plain engine serves, and says why',
   { skip: process.platform !== 'linux' && 'limits the address space as Linux does' },
   () => {

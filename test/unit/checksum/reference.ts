@@ -45,6 +45,8 @@ export function referenceScan(bytes: Buffer, start: number, end: number): number
 /** What `scan` found, in the same shape. */
 export function scanOf(kernel: Kernel, start: number, end: number): number[] {
   const count = kernel.scan(start, end)
+  if (count >= kernel.offsets.length)
+    throw new Error(`${kernel.engine} found ${count} frames, and has no room for them`)
   return [...kernel.offsets.subarray(0, count + 1)]
 }
 
