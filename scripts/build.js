@@ -4,5 +4,7 @@ import { existsSync } from 'node:fs'
 
 const run = (script, ...options) => execFileSync(process.execPath, [script, ...options], { stdio: 'inherit' })
 
+run('scripts/build-kernel.js')
+
 const projects = ['src', 'test', 'demo', 'bench'].filter((name) => existsSync(`${name}/tsconfig.json`))
 run('node_modules/typescript/bin/tsc', '--build', ...projects)

@@ -19,6 +19,8 @@ export type ErrorCode =
   | 'ERR_FSYS_NO_RECORD'
   /** The journal or the reader is closed. */
   | 'ERR_FSYS_CLOSED'
+  /** The reader is in the middle of another read. */
+  | 'ERR_FSYS_BUSY'
   /** A write or a sync has failed, and the journal refuses further work. `cause` is that failure. */
   | 'ERR_FSYS_POISONED'
   /** Somebody else has the journal open for writing. `holder` says who, as far as it is known. */

@@ -1,3 +1,4 @@
+import type { KernelPool } from '../checksum/kernel-pool.js'
 import type { Kernel } from '../checksum/kernel.js'
 import {
   CHECKSUM_BYTES,
@@ -275,6 +276,37 @@ export function* checkFrame(
   if (count < CHECKSUM_BYTES) return { fileSize: lsn + summedBytes + count }
   if (target !== undefined) stored.copy(target, summedBytes)
   return stored.readUInt32LE(0) === checksum ? 'valid' : 'invalid'
+}
+
+/**
+ * The one frame that begins at `lsn`, in memory of its own; or why there is none. What is longer than a chunk is checked
+ * before memory is taken for it.
+ */
+export function* readFrame(
+  file: StorageFile,
+  memory: KernelPool,
+  lsn: number,
+  fileSize: number,
+  payloadBytesMax: number,
+  tooLarge: (lsn: number, payloadBytes: number) => Error,
+): Steps<Buffer | TailState> {
+  const head = Buffer.alloc(HEADER_BYTES)
+  const headBytes = yield* readWhole(file, head, lsn)
+  const verdict = judgeHeader(head.subarray(0, headBytes), lsn, Math.max(fileSize - lsn, 0))
+  if (verdict !== 'frame') return verdict === 'zero' ? 'truncated-header' : verdict
+  const payloadBytes = payloadBytesOf(head)
+  const frameBytes = payloadBytes + FRAME_OVERHEAD_BYTES
+  const kernel = memory.acquire(CHUNK_BYTES)
+  try {
+    if (frameBytes > CHUNK_BYTES) {
+      if ((yield* checkFrame(file, kernel, lsn, frameBytes)) !== 'valid') return 'checksum-mismatch'
+      if (payloadBytes > payloadBytesMax) throw tooLarge(lsn, payloadBytes)
+    }
+    const frame = Buffer.allocUnsafeSlow(frameBytes)
+    return (yield* checkFrame(file, kernel, lsn, frameBytes, frame)) === 'valid' ? frame : 'checksum-mismatch'
+  } finally {
+    memory.release(kernel)
+  }
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -1,10 +1,10 @@
 import type { Kernel } from '../checksum/kernel.js'
-import { FsysError, outOfRange, storageFailure } from '../errors.js'
+import { type ErrorCode, FsysError, outOfRange, storageFailure } from '../errors.js'
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
 import { type Steps, run, runSync } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
-import { CHUNK_BYTES, FrameCursor } from './frame-cursor.js'
+import { CHUNK_BYTES, FrameCursor, readFrame } from './frame-cursor.js'
 import { type ReaderOptions, type Settled, settlePath, settleReaderOptions } from './options.js'
 
 /** One record of a journal. */
@@ -78,14 +78,18 @@ function requireFile(storage: Storage, path: string, attempt: string): void {
  *
  * All ways of reading move the same `position`: leave a loop, and another goes on behind the last record that it was
  * given. When there are no more, `tailState` says what stands there; that is no error. Reading fails with a FsysError of code
- * ERR_FSYS_IO when the disk does, ERR_FSYS_RECORD_TOO_LARGE for a valid record over the limit, ERR_FSYS_CLOSED.
+ * ERR_FSYS_IO when the disk does, ERR_FSYS_RECORD_TOO_LARGE for a valid record over the limit, ERR_FSYS_CLOSED, and
+ * ERR_FSYS_BUSY when a read of the same reader is under way.
  */
 export class JournalReader implements Disposable {
   readonly #path: string
   readonly #file: StorageFile
   readonly #options: Settled<ReaderOptions>
-  #kernel: Kernel | undefined
-  #cursor: FrameCursor
+  readonly #kernel: Kernel
+  readonly #cursor: FrameCursor
+  #isClosed = false
+  /** A read is under way, into the kernel's memory. */
+  #isBusy = false
   /** Behind the last record that was given out. The cursor is ahead of it, by up to a batch. */
   #position = 0
 
@@ -100,7 +104,7 @@ export class JournalReader implements Disposable {
       skipGapsBelow: options.gaps === 'skip' ? Infinity : 0,
       wantsLargePayloads: true,
       payloadBytesMax: options.recordBytesMax,
-      tooLarge: (lsn, payloadBytes) => this.#tooLarge(lsn, payloadBytes),
+      tooLarge: this.#tooLarge,
     })
   }
 
@@ -148,26 +152,26 @@ export class JournalReader implements Disposable {
     this.#cursor.restart(lsn, this.#cursor.fileSize)
   }
 
-  /** The record whose frame begins at `lsn`. Throws ERR_FSYS_NO_RECORD if there is none. Leaves the position alone. */
+  /** The record whose frame begins at `lsn`. Throws ERR_FSYS_NO_RECORD if there is none. Moves nothing; blocks. */
   readAt(lsn: Lsn): JournalRecord {
-    this.#check()
-    const position = this.#position
+    this.#checkOpen()
+    const { memory, recordBytesMax } = this.#options
+    let frame: Buffer | TailState
     try {
-      this.seek(lsn)
-      for (const record of this) if (record.lsn === lsn) return record
-      const { tailState } = this
-      throw new FsysError(
-        'ERR_FSYS_NO_RECORD',
-        `no record of ${JSON.stringify(this.#path)} begins at LSN ${lsn}: ${tailState}`,
-        {
-          path: this.#path,
-          lsn,
-          ...(tailState === undefined ? {} : { tailState }),
-        },
-      )
-    } finally {
-      this.seek(position as Lsn)
+      frame = runSync(readFrame(this.#file, memory, asLsn(lsn), this.fileSize, recordBytesMax, this.#tooLarge))
+    } catch (error) {
+      throw this.#failure(error)
     }
+    if (typeof frame !== 'string') {
+      const endLsn = (lsn + frame.length) as Lsn
+      return { lsn, endLsn, payload: frame.subarray(HEADER_BYTES, -CHECKSUM_BYTES) }
+    }
+    const path = this.#path
+    throw new FsysError('ERR_FSYS_NO_RECORD', `no record of ${JSON.stringify(path)} begins at LSN ${lsn}: ${frame}`, {
+      path,
+      lsn,
+      tailState: frame,
+    })
   }
 
   /** The records, one by one. The comfortable way. */
@@ -233,16 +237,20 @@ export class JournalReader implements Disposable {
     return scanned
   }
 
-  /** Lets go of the file. Idempotent. */
+  /** Lets go of the file. Idempotent. A read that is under way goes to its end first, and is then refused. */
   close(): void {
-    if (this.#kernel === undefined) return
-    this.#options.memory.release(this.#kernel)
-    this.#kernel = undefined
-    this.#file.closeSync()
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (!this.#isBusy) this.#release()
   }
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #release(): void {
+    this.#options.memory.release(this.#kernel)
+    this.#file.closeSync()
   }
 
   *#records(batch: RecordBatch): Generator<JournalRecord, void, undefined> {
@@ -278,10 +286,14 @@ export class JournalReader implements Disposable {
 
   *#advance(): Steps<boolean> {
     this.#check()
+    this.#isBusy = true
     try {
       return yield* this.#cursor.advance()
     } catch (error) {
       throw this.#failure(error)
+    } finally {
+      this.#isBusy = false
+      if (this.#isClosed) this.#release()
     }
   }
 
@@ -293,24 +305,29 @@ export class JournalReader implements Disposable {
   }
 
   #check(): void {
-    if (this.#kernel !== undefined) return
+    this.#checkOpen()
+    if (this.#isBusy) throw this.#refusal('ERR_FSYS_BUSY', 'another read of this reader is under way')
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw this.#refusal('ERR_FSYS_CLOSED', 'the reader is closed')
+  }
+
+  #refusal(code: ErrorCode, reason: string): FsysError {
     const path = this.#path
-    throw new FsysError('ERR_FSYS_CLOSED', `cannot read journal ${JSON.stringify(path)}: the reader is closed`, {
-      path,
-    })
+    return new FsysError(code, `cannot read journal ${JSON.stringify(path)}: ${reason}`, { path })
   }
 
   #failure(error: unknown): unknown {
     return storageFailure(error, `cannot read journal ${JSON.stringify(this.#path)}`, { path: this.#path })
   }
 
-  #tooLarge(lsn: number, payloadBytes: number): RangeError {
-    return outOfRange(
+  readonly #tooLarge = (lsn: number, payloadBytes: number): RangeError =>
+    outOfRange(
       `cannot read journal ${JSON.stringify(this.#path)}: the record at LSN ${lsn} has ${payloadBytes} bytes, over the limit of ` +
         `${this.#options.recordBytesMax}`,
       'ERR_FSYS_RECORD_TOO_LARGE',
     )
-  }
 }
 
 class Batch implements RecordBatch {

@@ -1,4 +1,4 @@
-import { referenceFrames } from './reference.js'
+import { isReferenceFrame, referenceFrame } from './reference.js'
 
 /** A promise of DESIGN section 3 that was not kept. */
 export class Violation extends Error {
@@ -11,7 +11,7 @@ export function must(holds: boolean, invariant: string, what: () => string): voi
 
 interface Appended {
   readonly end: number
-  readonly payload: Uint8Array
+  readonly frame: Uint8Array
 }
 
 /**
@@ -37,8 +37,9 @@ export class Model {
 
   /** An append is about to be made. Returns the LSN that it must return. */
   appending(payload: Uint8Array): number {
-    const end = this.endLsn + payload.length + 12
-    this.#appended.push({ end, payload: payload.slice() })
+    const frame = referenceFrame(payload)
+    const end = this.endLsn + frame.length
+    this.#appended.push({ end, frame })
     return end
   }
 
@@ -65,17 +66,13 @@ export class Model {
    * Returns its end.
    */
   survived(bytes: Uint8Array | undefined, crash: 'power-cut' | 'kill'): number {
-    const frames = referenceFrames(bytes ?? new Uint8Array(0))
-    for (const [index, { start, end, payload }] of frames.entries()) {
-      const expected = this.#appended[index]
-      must(expected !== undefined, 'D3', () => `a record at ${start} that was never appended`)
-      must(
-        expected?.end === end && Buffer.compare(expected.payload, payload) === 0,
-        'D3',
-        () => `the record from ${start} to ${end} is not what was appended there (to ${expected?.end})`,
-      )
+    const image = bytes ?? new Uint8Array(0)
+    let end = 0
+    for (const { end: next, frame } of this.#appended) {
+      if (Buffer.compare(image.subarray(end, next), frame) !== 0) break
+      end = next
     }
-    const end = frames.at(-1)?.end ?? 0
+    must(!isReferenceFrame(image, end), 'D3', () => `a record at ${end} that was not appended there`)
     const least = crash === 'kill' ? Math.max(this.#confirmedLsn, this.#writtenLsn) : this.#confirmedLsn
     must(end >= least, 'D2', () => `records end at ${end} after a ${crash}, but must reach ${least}`)
     this.#writtenLsn = end
@@ -96,7 +93,10 @@ export class Model {
   reads(payloads: readonly Uint8Array[]): void {
     must(
       payloads.length === this.#appended.length &&
-        payloads.every((payload, index) => Buffer.compare(payload, this.#appended[index]?.payload ?? payload) === 0),
+        payloads.every((payload, index) => {
+          const frame = this.#appended[index]?.frame
+          return frame !== undefined && Buffer.compare(payload, frame.subarray(8, -4)) === 0
+        }),
       'D2',
       () => `the reader gives ${payloads.length} records of ${this.#appended.length}, or others`,
     )

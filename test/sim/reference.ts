@@ -12,23 +12,21 @@ export function referenceCrc32c(bytes: Uint8Array): number {
   return ~crc >>> 0
 }
 
-export interface ReferenceFrame {
-  readonly start: number
-  readonly end: number
-  readonly payload: Uint8Array
+/** The frame of a record, as it must stand in the file. */
+export function referenceFrame(payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(payload.length + 12)
+  const view = new DataView(frame.buffer)
+  view.setUint32(0, 0x46535901)
+  view.setUint32(4, payload.length, true)
+  frame.set(payload, 8)
+  view.setUint32(payload.length + 8, referenceCrc32c(frame.subarray(0, -4)), true)
+  return frame
 }
 
-/** The valid frames from `from` on, up to the first position that holds none. Zeros are never skipped. */
-export function referenceFrames(bytes: Uint8Array, from = 0): ReferenceFrame[] {
+/** True if a whole, valid frame stands there, whatever it holds. */
+export function isReferenceFrame(bytes: Uint8Array, start: number): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const frames: ReferenceFrame[] = []
-  let start = from
-  while (bytes.length - start >= 12 && view.getUint32(start) === 0x46535901) {
-    const end = start + view.getUint32(start + 4, true) + 12
-    if (end > bytes.length) break
-    if (referenceCrc32c(bytes.subarray(start, end - 4)) !== view.getUint32(end - 4, true)) break
-    frames.push({ start, end, payload: bytes.subarray(start + 8, end - 4) })
-    start = end
-  }
-  return frames
+  if (bytes.length - start < 12 || view.getUint32(start) !== 0x46535901) return false
+  const end = start + view.getUint32(start + 4, true) + 12
+  return end <= bytes.length && referenceCrc32c(bytes.subarray(start, end - 4)) === view.getUint32(end - 4, true)
 }

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { temporaryDirectory } from '../support/temporary.js'
+
+const GIBIBYTES = 2
+const child = fileURLToPath(new URL('../fixtures/memory-child.js', import.meta.url))
+
+function peakMiB(task: string, path: string): number {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [child, task, path, String(GIBIBYTES)], {
+    encoding: 'utf8',
+    timeout: 300_000,
+  })
+  assert.equal(status, 0, stderr)
+  return Number(stdout)
+}
+
+const { bavail, bsize } = statfsSync(tmpdir())
+const skip =
+  bavail * bsize < (GIBIBYTES + 1) * 2 ** 30 && `the directory for temporary files has no ${GIBIBYTES + 1} GiB free`
+
+describe(`D9: memory is bounded, whatever goes through a journal (${GIBIBYTES} GiB here)`, { skip }, () => {
+  const path = join(temporaryDirectory(), 'large.wal')
+
+  test('appending keeps the process under 100 MiB', () => {
+    const peak = peakMiB('append', path)
+    assert.ok(peak < 100, `${peak} MiB`)
+  })
+
+  test('replaying by scan keeps the process under 100 MiB', () => {
+    const peak = peakMiB('scan', path)
+    assert.ok(peak < 100, `${peak} MiB`)
+  })
+
+  test('replaying record by record keeps the process under 150 MiB', () => {
+    const peak = peakMiB('iterate', path)
+    assert.ok(peak < 150, `${peak} MiB`)
+  })
+})
