@@ -183,7 +183,7 @@ export class Machine {
       // It had no effect then.
     }
     this.trace.add(this.scheduler.now, operation, `struck: ${crash}`)
-    operation.stage = 'over'
+    operation.isStruck = true
     if (crash === 'power-cut') this.cutPower()
     else this.kill(operation.caller)
     throw operation.caller.deathError()

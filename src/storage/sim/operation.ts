@@ -56,6 +56,8 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
   stage: Stage = 'issued'
   /** To take effect in two parts. */
   isTorn = false
+  /** A crash came with it: it does no more, even if its process is survived by its other calls. */
+  isStruck = false
   /** A fault makes it read or write no more than this. */
   limit: number = Infinity
   /** A fault makes it fail with this code. */

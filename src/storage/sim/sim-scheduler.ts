@@ -84,7 +84,7 @@ export class SimScheduler {
     for (const operation of this.#operations.filter(isMeant)) {
       operation.answer?.reject(operation.caller.deathError())
       operation.answer = undefined
-      if (operation.stage !== 'over' && isKept(operation)) operation.detach()
+      if (!operation.isStruck && isKept(operation)) operation.detach()
       else this.#end(operation)
     }
     this.#operations = this.#operations.filter(({ stage }) => stage !== 'over')

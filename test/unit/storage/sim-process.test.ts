@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { SimStorage } from '#src/storage/sim-storage.js'
+import type { Fault } from '#src/storage/sim/faults.js'
+import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 import { PowerLossError, ProcessDeathError } from '#src/storage/sim/sim-errors.js'
+import type { StorageFile } from '#src/storage/storage.js'
 
 import { fill, letters } from './sim-support.js'
 
@@ -186,4 +190,84 @@ test('memory that changes during its write, and a file closed under a call, are 
 
 function isPowerLoss(result: object): boolean {
   return 'reason' in result && result.reason instanceof PowerLossError
+}
+
+test('whatever happens, every call settles, and whoever died is gone in the end', async () => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = new Random(seed)
+    const disk = new SimDisk({ seed, watchMemory: false, traceLines: 50 })
+    disk.faults = () => chaos(random)
+    const storages = [disk.process(), disk.process(), disk.process()]
+    const owners = storages.map((storage) => storage.owners.self())
+    const results = await Promise.all(storages.map((storage) => soup(storage, random)))
+    await disk.settle()
+    for (const result of results.flat()) {
+      const { code } = (result.status === 'rejected' ? result.reason : { code: 'none' }) as { code: string }
+      assert.match(code, /^(none|EIO|ENOENT|EEXIST|EBADF|SIM_POWER_LOSS|SIM_PROCESS_DEATH)$/, `seed ${seed}`)
+    }
+    disk.faults = undefined
+    disk.killProcess()
+    await disk.settle()
+    const judge = disk.process()
+    for (const owner of owners)
+      assert.equal(judge.owners.isGone(owner), true, `seed ${seed}, ${owner.pid}\n${disk.trace.join('\n')}`)
+  }
+})
+
+function chaos(random: Random): Fault | undefined {
+  switch (random.below(60)) {
+    case 0:
+      return 'kill'
+    case 1:
+      return 'power-cut'
+    case 2:
+    case 3:
+      return { error: 'EIO' }
+    case 4:
+      return { short: random.below(600) }
+    default:
+      return undefined
+  }
+}
+
+/** Calls of all kinds, many at a time, blocking ones among them. */
+async function soup(storage: SimStorage, random: Random): Promise<PromiseSettledResult<unknown>[]> {
+  const calls: Promise<unknown>[] = []
+  const files: StorageFile[] = []
+  for (let round = 0; round < 30; round += 1) {
+    const file = files[random.below(files.length)]
+    const path = `/${random.below(3)}`
+    const call = file === undefined || random.chance(0.4) ? pathCall(storage, random, path) : fileCall(file, random)
+    calls.push(call)
+    const result = random.chance(0.3) ? await call.catch(() => undefined) : undefined
+    if (typeof result === 'object' && result !== null && 'dataSync' in result) files.push(result as StorageFile)
+  }
+  return Promise.allSettled(calls)
+}
+
+function pathCall(storage: SimStorage, random: Random, path: string): Promise<unknown> {
+  const calls = [
+    () => storage.open(path, random.chance(0.5) ? 'replace' : 'create'),
+    () => storage.open(path, 'write'),
+    () => storage.rename(path, '/0'),
+    () => storage.link(path, '/1'),
+    () => storage.unlink(path),
+    () => storage.syncDirectory('/'),
+    async () => storage.openSync(path, 'replace'),
+    async () => storage.syncDirectorySync('/'),
+  ]
+  return calls[random.below(calls.length)]?.() ?? Promise.resolve()
+}
+
+function fileCall(file: StorageFile, random: Random): Promise<unknown> {
+  const calls = [
+    () => file.write(Buffer.alloc(random.below(3000), 1), random.below(9000)),
+    () => file.read(Buffer.alloc(random.below(3000)), random.below(9000)),
+    () => file.truncate(random.below(9000)),
+    () => file.dataSync(),
+    () => file.close(),
+    async () => file.writeSync(Buffer.alloc(random.below(3000), 2), random.below(9000)),
+    async () => file.syncSync(),
+  ]
+  return calls[random.below(calls.length)]?.() ?? Promise.resolve()
 }
