@@ -262,6 +262,19 @@ suite('who holds a lock', () => {
     })
   }
 
+  test('D8 D10: a directory in the place of the lock is refused', quick, async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    mkdirSync(`${path}.lock`)
+    await refused(openJournal(path))
+  })
+
+  test('D8 D10: a dangling link in the place of the lock is refused, and does not hang', quick, async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    symlinkSync('nowhere', `${path}.lock`)
+    await refused(openJournal(path))
+    assert.deepEqual(readdirSync(join(path, '..')), ['a.wal.lock'])
+  })
+
   test('D8: `fsys unlock`, which removes the file, lets the next one in', quick, async (context) => {
     const path = await heldByOther(context, () => 'garbage')
     unlinkSync(`${path}.lock`)
@@ -324,6 +337,42 @@ suite('giving a lock back', () => {
     await journal.close()
     assert.equal(readFileSync(`${path}.lock`, 'utf8'), theirs)
   })
+
+  test(
+    'D8: whatever call fails while it is opened, a journal is left free, with nothing beside it',
+    quick,
+    async (context) => {
+      const directory = temporaryDirectory(context)
+      const path = join(directory, 'a.wal')
+      const gone = await goneHolder(context)
+      for (const isSync of [true, false]) {
+        for (let failing = 1, made = failing; failing <= made; failing++) {
+          writeFileSync(`${path}.lock`, gone)
+          made = 0
+          let open = 0
+          const storage = interposed(({ name }) => {
+            if (name === 'open') open++
+            if (name === 'file.close') open--
+            // What cleans up must work: else nobody can tell what is left.
+            if (++made === failing && name !== 'file.close' && name !== 'unlink') {
+              if (name === 'open') open--
+              throw systemError('EIO')
+            }
+          })
+          const journal = await (
+            isSync ? attempt(() => openJournalSync(path, { storage })) : openJournal(path, { storage })
+          ).catch((error: FsysError) => assert.equal(error.code, 'ERR_FSYS_IO'))
+          await journal?.close()
+          assert.equal(open, 0, `descriptors after call ${failing}`)
+          // What could not be swept may stay, but no draft and no right of the one who failed.
+          const left = readdirSync(directory).filter((name) => !['a.wal', 'a.wal.mark', 'a.wal.lock'].includes(name))
+          assert.deepEqual(left, [], `call ${failing}`)
+          await (await openJournal(path)).close()
+          for (const name of readdirSync(directory)) unlinkSync(join(directory, name))
+        }
+      }
+    },
+  )
 })
 
 suite('taking over', () => {
@@ -525,6 +574,12 @@ suite('races', () => {
 const RACERS = 8
 const ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 20)
 const KILLING_ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 8)
+
+function attempt<Value>(work: () => Value): Promise<Value> {
+  return new Promise((resolve) => {
+    resolve(work())
+  })
+}
 
 async function openHere(context: TestContext, path: string | URL, options?: JournalOptions): Promise<Journal> {
   const journal = await openJournal(path, options)
