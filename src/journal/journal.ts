@@ -333,6 +333,7 @@ export class Journal {
       path: this.#opened.path,
     })
     this.#failure = failure
+    this.#writer.giveUp()
     for (const group of this.#groups.fail()) group.reject(failure)
     if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())
     return failure
