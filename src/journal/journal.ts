@@ -30,7 +30,7 @@ export async function openJournal(path: string | URL, options?: JournalOptions):
 
 /** As `openJournal`, without letting anything else run in this thread. */
 export function openJournalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
-  const settled = settleJournalOptions(options)
+  const settled = settleJournalOptions(options, 'openJournalSync')
   return new Journal(runSync(open(settlePath(path), FIRST_LSN, settled)), settled)
 }
 
@@ -110,9 +110,12 @@ export class Journal {
   /**
    * Stages several records, one directly after the other, and returns the LSN past the last (`nextLsn` for none). All are
    * checked before the first is staged. A crash may keep the first few: it is not a transaction.
+   *
+   * What is no array may reuse the memory of one record for the next: its records are copied as they come.
    */
   appendBatch(records: Iterable<Uint8Array | string>): Lsn {
     if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
+    const isStable = Array.isArray(records)
     const batch: Uint8Array[] = []
     let frameBytes = 0
     for (const record of records) {
@@ -120,8 +123,10 @@ export class Journal {
       checkRecord(bytes)
       if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
       frameBytes += bytes.length + FRAME_OVERHEAD_BYTES
-      batch.push(bytes)
+      batch.push(isStable || typeof record === 'string' ? bytes : new Uint8Array(bytes))
     }
+    // What gave the records may have closed the journal meanwhile.
+    if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
     this.#checkLimit(frameBytes)
     for (const bytes of batch) if (this.#buffer.stage(bytes) === 0) this.#appendSlowly(bytes)
     return this.nextLsn
@@ -136,8 +141,13 @@ export class Journal {
    * by then; with the signal's reason, which gives up the waiting, not the sync.
    */
   syncThrough(lsn: Lsn, options?: { readonly signal?: AbortSignal }): Promise<DurableLsn> {
-    if (options?.signal !== undefined) return abortable(this.syncThrough(lsn), options.signal)
-    if (lsn >= 0 && lsn <= this.#durableLsn) return this.#durable
+    if (options?.signal !== undefined) {
+      if (!(options.signal instanceof AbortSignal)) {
+        return Promise.reject(invalidArgument('signal must be an AbortSignal'))
+      }
+      return abortable(this.syncThrough(lsn), options.signal)
+    }
+    if (this.#isDurable(lsn)) return this.#durable
     const refusal = this.#refusalToSync(lsn)
     if (refusal !== undefined) return Promise.reject(refusal)
     return this.#groups.join(lsn).waitTogether(lsn)
@@ -177,7 +187,7 @@ export class Journal {
 
   /** As `syncThrough`, without letting anything else run in this thread. */
   syncThroughSync(lsn: Lsn): DurableLsn {
-    if (lsn >= 0 && lsn <= this.#durableLsn) return this.#durableLsn
+    if (this.#isDurable(lsn)) return this.#durableLsn
     const refusal = this.#refusalToSync(lsn)
     if (refusal !== undefined) throw refusal
     this.#syncSync()
@@ -333,6 +343,7 @@ export class Journal {
       path: this.#opened.path,
     })
     this.#failure = failure
+    this.#writer.giveUp()
     for (const group of this.#groups.fail()) group.reject(failure)
     if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())
     return failure
@@ -382,6 +393,11 @@ export class Journal {
 
   #checkUsable(attempt: string): void {
     if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal(attempt)
+  }
+
+  /** False for what is no LSN at all. */
+  #isDurable(lsn: Lsn): boolean {
+    return lsn <= this.#durableLsn && lsn >= 0 && Number.isSafeInteger(lsn)
   }
 
   #refusalToSync(lsn: Lsn): Error | undefined {

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { FsysError, errnoOf } from '../errors.js'
 import { call, runSync, type Steps } from '../storage/steps.js'
 import type { Owner, Storage, StorageFile } from '../storage/storage.js'
+import { unlinkQuietly } from '../storage/unlink-quietly.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 
 /** What a lock file says: who took it, and a token that no other lock will ever have. */
@@ -57,33 +58,55 @@ function* acquire(storage: Storage, path: string, basePath: string, attempt: str
   const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
   const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
   const lock = new FileLock(storage, path, holder.token)
-  yield* writeDraft(storage, draft, holder)
-  let isDraft = true
   try {
-    for (;;) {
-      if (yield* tryLink(storage, draft, path, holder)) return lock
-      const reading = yield* readLock(storage, path)
-      if (!reading.isThere) continue
-      if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
-        throw locked(basePath, reading.holder, attempt)
-      }
-      const right = yield* acquire(storage, `${basePath}.${reading.holder.token}`, basePath, attempt)
-      try {
-        const again = yield* readLock(storage, path)
-        if (again.holder?.token !== reading.holder.token) continue
-        yield* call(storage, 'rename', draft, path)
-        isDraft = false
-      } finally {
-        yield* right.release()
-      }
-      if (path === basePath) yield* sweep(storage, basePath)
-      return lock
+    yield* writeDraft(storage, draft, holder)
+    if ((yield* take(storage, path, basePath, draft, holder, attempt)) && path === basePath) {
+      yield* sweep(storage, basePath)
     }
+    return lock
+  } catch (error) {
+    // A call can fail although it has done its work. What stayed would be a lock that nobody lets go of.
+    yield* lock.release()
+    throw error
   } finally {
-    // Once the lock is taken, a draft that cannot be removed must not cost it: nobody would let go of it then.
-    if (isDraft) yield* unlinkBestEffort(storage, draft)
+    yield* unlinkQuietly(storage, draft)
   }
 }
+
+/** Gives the draft the lock's name. True if that was a dead holder's before. */
+function* take(
+  storage: Storage,
+  path: string,
+  basePath: string,
+  draft: string,
+  holder: LockHolder,
+  attempt: string,
+): Steps<boolean> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (yield* tryLink(storage, draft, path, holder)) return false
+    const reading = yield* readLock(storage, path)
+    if (!reading.isThere) continue
+    if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
+      throw locked(basePath, reading.holder, attempt)
+    }
+    const right = yield* acquire(storage, `${basePath}.${reading.holder.token}`, basePath, attempt)
+    try {
+      const again = yield* readLock(storage, path)
+      if (again.holder?.token !== reading.holder.token) continue
+      yield* call(storage, 'rename', draft, path)
+      return true
+    } finally {
+      yield* right.release()
+    }
+  }
+  throw locked(basePath, undefined, attempt)
+}
+
+/**
+ * Each further round means that somebody else has just taken this lock or let go of it. So many in a row are no race: a
+ * dangling symbolic link is there for `link`, and is not for `stat`.
+ */
+const ROUNDS_MAX = 100
 
 const DRAFT_SUFFIX = '.new'
 
@@ -94,6 +117,10 @@ export interface LockReading {
 }
 
 export function* readLock(storage: Storage, path: string): Steps<LockReading> {
+  const facts = yield* call(storage, 'stat', path)
+  if (facts === undefined) return { isThere: false, holder: undefined }
+  // Opening a pipe would wait for somebody to write to it.
+  if (!facts.isFile) return { isThere: true, holder: undefined }
   let file: StorageFile
   try {
     file = yield* call(storage, 'open', path, 'read')
@@ -155,7 +182,7 @@ function* writeDraft(storage: Storage, path: string, holder: LockHolder): Steps<
     yield* writeWhole(file, Buffer.from(`${text}\n`), 0)
     yield* call(file, 'sync')
   } catch (error) {
-    yield* unlinkBestEffort(storage, path)
+    yield* unlinkQuietly(storage, path)
     throw error
   } finally {
     yield* call(file, 'close')
@@ -204,17 +231,9 @@ function* sweep(storage: Storage, basePath: string): Steps<void> {
       if (!name.startsWith(prefix)) continue
       const path = join(directory, name)
       const { holder } = yield* readLock(storage, path)
-      if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkBestEffort(storage, path)
+      if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkQuietly(storage, path)
     }
   } catch {
     // The next takeover sweeps again.
-  }
-}
-
-function* unlinkBestEffort(storage: Storage, path: string): Steps<void> {
-  try {
-    yield* call(storage, 'unlink', path)
-  } catch {
-    // It names its owner, so that it is known for what it is once that one is gone.
   }
 }

@@ -1,7 +1,7 @@
 import { crc32c } from '../checksum/crc32c.js'
-import { errnoOf } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, OpenMode, Storage, StorageFile } from '../storage/storage.js'
+import { unlinkQuietly } from '../storage/unlink-quietly.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 
 /*
@@ -68,16 +68,13 @@ export type MarkReading =
 /** Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. */
 export function* readMark(storage: Storage, path: string, journal: FileFacts): Steps<MarkReading> {
   if (journal.birthTime === 0n) return { state: 'no-birth-time' }
-  let file: StorageFile
-  try {
-    file = yield* call(storage, 'open', path, 'read')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return { state: 'absent' }
-    throw error
-  }
+  const facts = yield* call(storage, 'stat', path)
+  if (facts === undefined) return { state: 'absent' }
+  // Opening a pipe would wait for somebody to write to it.
+  if (!facts.isFile) return { state: 'broken' }
+  const file = yield* call(storage, 'open', path, 'read')
   const bytes = Buffer.alloc(MARK_BYTES)
   try {
-    if (!(yield* call(file, 'stat')).isFile) return { state: 'broken' }
     yield* readWhole(file, bytes, 0)
   } finally {
     yield* call(file, 'close')
@@ -145,6 +142,7 @@ export class MarkKeeper {
       yield* call(storage, 'rename', draft, path)
     } catch (error) {
       yield* call(file, 'close')
+      yield* unlinkQuietly(storage, draft)
       throw error
     }
     return new MarkKeeper(storage, file, { ...mark, sequence: 1 })

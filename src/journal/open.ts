@@ -56,7 +56,8 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const unregister = register(storage, facts, path, attempt)
     undo.push(() => atOnce(unregister))
     const recovered: Recovered = { storage, path, file, origin }
-    const { recovery, mark } = yield* recover(recovered, facts, options)
+    const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
+    if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
     return { path, lock, mark, space: new SingleFileSpace(file, blocking), recovery, isDirectorySynced, unregister }
@@ -119,7 +120,7 @@ function* recover(
   recovered: Recovered,
   facts: FileFacts,
   options: Settled<JournalOptions>,
-): Steps<{ recovery: Recovery; mark: MarkKeeper }> {
+): Steps<{ recovery: Recovery; mark: MarkKeeper; isMarkNew: boolean }> {
   const { storage, path } = recovered
   const { memory, gaps, onDamage, fileMode, signal } = options
   const startedAt = storage.clock.now()
@@ -138,7 +139,8 @@ function* recover(
       resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
     mark.note(cleanEnd)
     const durationMs = storage.clock.now() - startedAt
-    return { recovery: { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }, mark }
+    const recovery = { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }
+    return { recovery, mark, isMarkNew: reading.state === 'absent' && mark.offReason === undefined }
   } catch (error) {
     resumed?.closeSync()
     throw error

@@ -59,11 +59,14 @@ export type Settled<Options> = {
 
 const MIB = 2 ** 20
 
-export function settleJournalOptions(options: JournalOptions = {}): Settled<JournalOptions> {
+export function settleJournalOptions(
+  options: JournalOptions = {},
+  caller: 'openJournal' | 'openJournalSync' = 'openJournal',
+): Settled<JournalOptions> {
+  checkNames(caller, options, caller === 'openJournal' ? [...JOURNAL_OPTIONS, 'signal'] : JOURNAL_OPTIONS)
   const { signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return {
-    ...pick('openJournal', options, JOURNAL_OPTIONS),
     logBufferBytes: wholeNumber('logBufferBytes', options.logBufferBytes ?? MIB, 4096, 64 * MIB),
     recordBytesMax: wholeNumber('recordBytesMax', options.recordBytesMax ?? PAYLOAD_BYTES_MAX, 0, PAYLOAD_BYTES_MAX),
     onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
@@ -71,14 +74,14 @@ export function settleJournalOptions(options: JournalOptions = {}): Settled<Jour
     create: truth('create', options.create ?? true),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
-    storage: options.storage ?? nodeStorage,
-    memory: options.memory ?? sharedKernelPool,
+    storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
+    memory: withMethod('memory', options.memory ?? sharedKernelPool, 'acquire'),
   }
 }
 
 export function settleReaderOptions(options: ReaderOptions = {}): Settled<ReaderOptions> {
+  checkNames('openReader', options, READER_OPTIONS)
   return {
-    ...pick('openReader', options, READER_OPTIONS),
     recordBytesMax: wholeNumber(
       'recordBytesMax',
       options.recordBytesMax ?? PAYLOAD_BYTES_MAX,
@@ -86,8 +89,8 @@ export function settleReaderOptions(options: ReaderOptions = {}): Settled<Reader
       PAYLOAD_BYTES_MAX,
     ),
     gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip']),
-    storage: options.storage ?? nodeStorage,
-    memory: options.memory ?? sharedKernelPool,
+    storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
+    memory: withMethod('memory', options.memory ?? sharedKernelPool, 'acquire'),
   }
 }
 
@@ -98,7 +101,6 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'gaps',
   'create',
   'fileMode',
-  'signal',
   'storage',
   'memory',
 ]
@@ -108,7 +110,7 @@ const READER_OPTIONS: readonly (keyof ReaderOptions)[] = ['recordBytesMax', 'gap
 export function settlePath(path: string | URL): string {
   if (path instanceof URL) {
     if (path.protocol !== 'file:') throw invalidArgument(`a journal's URL must be a file: URL, not ${path.protocol}`)
-    return settlePath(fileURLToPath(path))
+    return settlePath(pathOf(path))
   }
   if (typeof path !== 'string') throw invalidArgument(`a journal's path must be a string or a URL, not ${typeof path}`)
   if (path === '') throw invalidArgument("a journal's path must not be empty")
@@ -116,14 +118,28 @@ export function settlePath(path: string | URL): string {
   return path
 }
 
+/** Node refuses URLs of other hosts, and such as hide a slash in a name. */
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch (error) {
+    throw invalidArgument(`a journal's URL must lead to a file of this host: ${url.href}: ${(error as Error).message}`)
+  }
+}
+
 /** Refuses options that do not exist: one that is silently ignored may be the one that a user relies on. */
-function pick(caller: string, options: object, names: readonly string[]): object {
+function checkNames(caller: string, options: object, names: readonly string[]): void {
   if (typeof options !== 'object' || options === null)
     throw invalidArgument(`the options of ${caller} must be an object`)
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw invalidArgument(`${caller} has no option ${JSON.stringify(name)}`)
   }
-  return {}
+}
+
+/** Not all that a storage must have, but what tells one from a name or a path. */
+function withMethod<Value extends object>(name: string, value: Value, method: keyof Value & string): Value {
+  if (typeof value === 'object' && typeof value[method] === 'function') return value
+  throw invalidArgument(`${name} must be an object with a method ${JSON.stringify(method)}`)
 }
 
 function wholeNumber(name: string, value: number, least: number, most: number): number {

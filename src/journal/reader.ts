@@ -1,5 +1,5 @@
 import type { Kernel } from '../checksum/kernel.js'
-import { type ErrorCode, FsysError, outOfRange, storageFailure } from '../errors.js'
+import { type ErrorCode, FsysError, storageFailure } from '../errors.js'
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
 import { type Steps, run, runSync } from '../storage/steps.js'
@@ -322,12 +322,15 @@ export class JournalReader implements Disposable {
     return storageFailure(error, `cannot read journal ${JSON.stringify(this.#path)}`, { path: this.#path })
   }
 
-  readonly #tooLarge = (lsn: number, payloadBytes: number): RangeError =>
-    outOfRange(
-      `cannot read journal ${JSON.stringify(this.#path)}: the record at LSN ${lsn} has ${payloadBytes} bytes, over the limit of ` +
-        `${this.#options.recordBytesMax}`,
+  readonly #tooLarge = (lsn: number, payloadBytes: number): FsysError => {
+    const path = this.#path
+    return new FsysError(
       'ERR_FSYS_RECORD_TOO_LARGE',
+      `cannot read journal ${JSON.stringify(path)}: the record at LSN ${lsn} has ${payloadBytes} bytes, over the limit of ` +
+        `${this.#options.recordBytesMax}`,
+      { path, lsn },
     )
+  }
 }
 
 class Batch implements RecordBatch {

@@ -13,14 +13,16 @@ export function checkRecord(record: unknown): asserts record is Uint8Array {
       `a record must be a Uint8Array or a string, not ${type === 'object' ? 'another object' : type}`,
     )
   }
-  if (record.length === 0 && isDetached(record)) {
-    throw invalidArgument('a record must not be a Uint8Array whose memory was transferred away')
+  if (record.length === 0 && hasLostItsMemory(record)) {
+    throw invalidArgument('a record must not be a Uint8Array whose memory was transferred away, or has shrunk away')
   }
 }
 
-function isDetached({ buffer }: Uint8Array): boolean {
+/** Its length is 0 as well, but every method of a `Uint8Array` throws for it. */
+function hasLostItsMemory(record: Uint8Array): boolean {
   try {
-    return new Uint8Array(buffer).length < 0
+    Uint8Array.prototype.at.call(record, 0)
+    return false
   } catch {
     return true
   }

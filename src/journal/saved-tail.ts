@@ -4,6 +4,7 @@ import type { Kernel } from '../checksum/kernel.js'
 import { FRAME_OVERHEAD_BYTES, HEADER_BYTES, MAGIC_BYTES, PAYLOAD_BYTES_MAX, payloadBytesOf } from '../frame/frame.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
+import { unlinkQuietly } from '../storage/unlink-quietly.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 import { checkFrame } from './frame-cursor.js'
 import { savedTailPath } from './names.js'
@@ -76,21 +77,23 @@ function* place(storage: Storage, firstPath: string, tail: Tail, memory: Buffer,
 
 function* copy(storage: Storage, path: string, tail: Tail, memory: Buffer, permissions: number): Steps<void> {
   const draft = `${path}.new`
-  const target = yield* call(storage, 'open', draft, 'replace', permissions)
   try {
-    for (let position = tail.from; position < tail.to; position += memory.length) {
-      const piece = memory.subarray(0, Math.min(memory.length, tail.to - position))
-      yield* readWhole(tail.file, piece, position)
-      yield* writeWhole(target, piece, position - tail.from)
+    const target = yield* call(storage, 'open', draft, 'replace', permissions)
+    try {
+      for (let position = tail.from; position < tail.to; position += memory.length) {
+        const piece = memory.subarray(0, Math.min(memory.length, tail.to - position))
+        yield* readWhole(tail.file, piece, position)
+        yield* writeWhole(target, piece, position - tail.from)
+      }
+      yield* call(target, 'sync')
+    } finally {
+      yield* call(target, 'close')
     }
-    yield* call(target, 'sync')
+    yield* call(storage, 'rename', draft, path)
   } catch (error) {
-    yield* call(target, 'close')
-    yield* call(storage, 'unlink', draft)
+    yield* unlinkQuietly(storage, draft)
     throw error
   }
-  yield* call(target, 'close')
-  yield* call(storage, 'rename', draft, path)
 }
 
 function* holdsTheSame(storage: Storage, path: string, tail: Tail, memory: Buffer): Steps<boolean> {

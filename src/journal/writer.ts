@@ -19,6 +19,7 @@ export class Writer {
   /** The slot that the unfinished write reads from. */
   #pinnedSlot: number | undefined
   #draining: Promise<void> | undefined
+  #isGivenUp = false
   #unfinished = 0
   #whenIdle: (() => void)[] = []
 
@@ -60,6 +61,11 @@ export class Writer {
       runSync(writeWhole(this.#space, source, this.#writtenLsn))
       this.#writtenLsn += source.length
     }
+  }
+
+  /** Something has failed: no write begins after the unfinished one, so that nothing lands behind a hole or a cut. */
+  giveUp(): void {
+    this.#isGivenUp = true
   }
 
   /** Writes what is staged now. Records that are staged meanwhile may or may not go with it. */
@@ -141,19 +147,24 @@ export class Writer {
   /** One slot's part of what is staged below `target`, in an unfinished write that others may overtake with the same bytes. */
   async #drain(target: number): Promise<void> {
     while (this.#writtenLsn < target) {
+      if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
       this.#buffer.seal()
       const lsn = this.#writtenLsn
       const source = this.#buffer.staged(lsn)
       this.#pinnedSlot = this.#buffer.slotOf(lsn)
       try {
         // oxlint-disable-next-line no-await-in-loop
-        await this.#track(run(writeWhole(this.#space, source, lsn)))
+        await this.#track(this.#writePiece(source, lsn))
       } finally {
         this.#pinnedSlot = undefined
       }
-      const end = lsn + source.length
-      if (end > this.#writtenLsn) this.#writtenLsn = end
     }
+  }
+
+  /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
+  async #writePiece(source: Buffer, lsn: number): Promise<void> {
+    await run(writeWhole(this.#space, source, lsn))
+    this.#writtenLsn = Math.max(this.#writtenLsn, lsn + source.length)
   }
 
   async #track<Value>(operation: Promise<Value>): Promise<Value> {
