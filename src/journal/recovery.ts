@@ -168,7 +168,7 @@ export function* mend(
   const isBelowMark = findings.mark.state === 'bound' && cleanEnd < findings.mark.mark.durableLsn
   const bytesCut = Math.max(fileSize - cleanEnd, 0)
   const savedTail = bytesCut === 0 ? undefined : yield* saveOrRefuse(recovered, kernel, findings, permissions)
-  if (isBelowMark) yield* mark?.lowerTo(cleanEnd) ?? nothing()
+  if (isBelowMark || isBelowGapFree(findings)) yield* mark?.lowerTo(cleanEnd) ?? nothing()
   if (bytesCut > 0) yield* call(file, 'truncate', cleanEnd)
   const trusted = findings.mark.state === 'bound' ? findings.mark.mark.durableLsn : origin
   for (let position = trusted; position < cleanEnd;) {
@@ -179,6 +179,11 @@ export function* mend(
   }
   yield* call(file, 'sync')
   return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
+}
+
+/** What is appended at the clean end must not be taken for the work of an older writer, whose gaps are skipped. */
+function isBelowGapFree({ mark, cleanEnd }: Findings): boolean {
+  return mark.state === 'bound' && cleanEnd < mark.mark.gapFreeLsn
 }
 
 // oxlint-disable-next-line require-yield
