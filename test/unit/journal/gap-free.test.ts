@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { crc32c } from '#src/checksum/crc32c.js'
-import { encodeHeader } from '#src/frame/frame.js'
 import { openJournal } from '#src/journal/journal.js'
 import { openReader } from '#src/journal/reader.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
@@ -10,15 +8,9 @@ import { run } from '#src/storage/steps.js'
 import type { Storage } from '#src/storage/storage.js'
 import { writeWhole } from '#src/storage/whole.js'
 
-const path = '/app.wal'
+import { frame } from '../../support/frames.js'
 
-function frame(text: string): Buffer {
-  const bytes = Buffer.alloc(12 + text.length, text)
-  encodeHeader(new DataView(bytes.buffer, bytes.byteOffset), 0, text.length)
-  bytes.write(text, 8)
-  bytes.writeUInt32LE(crc32c(bytes.subarray(0, 8 + text.length)), 8 + text.length)
-  return bytes
-}
+const path = '/app.wal'
 
 async function writeAt(storage: Storage, position: number, bytes: Uint8Array): Promise<void> {
   const file = await storage.open(path, 'write')
