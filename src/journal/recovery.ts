@@ -1,6 +1,6 @@
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf } from '../errors.js'
-import { HEADER_BYTES, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
+import { HEADER_BYTES, type HeaderVerdict, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
@@ -88,9 +88,14 @@ export function* examine(
     records,
     gaps: cursor.gapCount,
     isGapSuspected: cursor.isGapSuspected,
-    isForeign: verdict === 'bad-magic' || (verdict === 'zero' && tailState !== 'clean-end'),
+    isForeign: looksForeign(verdict, tailState),
     mark,
   }
+}
+
+/** What a file begins with, and where the walk over it ended, say that it never was a journal. Pure. */
+export function looksForeign(firstVerdict: HeaderVerdict, tailState: TailState): boolean {
+  return firstVerdict === 'bad-magic' || (firstVerdict === 'zero' && tailState !== 'clean-end')
 }
 
 /** What is wrong with a journal, beyond what a crash explains. Pure. */
