@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'ERR_FSYS_AMBIGUOUS_GAP'
   /** What a crash left behind the last record could not be saved, and so was not cut off. */
   | 'ERR_FSYS_TAIL_NOT_SAVED'
+  /** What was read of the journal before does not stand there any more: it was cut, overwritten or replaced. */
+  | 'ERR_FSYS_CHANGED'
   /** There is no such file, or no such directory. */
   | 'ERR_FSYS_NOT_FOUND'
   /** A directory, a pipe, a device: something that is not a regular file. */

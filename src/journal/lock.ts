@@ -108,6 +108,27 @@ function* take(
  */
 const ROUNDS_MAX = 100
 
+/**
+ * Removes a lock because a person says that nobody needs it any more, or because its holder is gone; only if it is still
+ * the one that was `seen`. False if it has changed hands meanwhile, and was left alone. Nobody else removes it or takes it
+ * over at the same time: this takes the right to succeed its holder, as a taker does.
+ */
+export function* breakLock(storage: Storage, path: string, seen: LockReading, attempt: string): Steps<boolean> {
+  const right = yield* acquire(storage, `${path}.${seen.holder?.token ?? UNREADABLE}`, path, attempt)
+  try {
+    const again = yield* readLock(storage, path)
+    if (!again.isThere) return true
+    if (again.holder?.token !== seen.holder?.token) return false
+    yield* call(storage, 'unlink', path)
+    return true
+  } finally {
+    yield* right.release()
+  }
+}
+
+/** Stands for the token of a lock that does not say whose it is. */
+const UNREADABLE = 'unreadable'
+
 const DRAFT_SUFFIX = '.new'
 
 /** What stands at a lock's path. A file that is there but says nothing (empty, garbage) has no holder. */
@@ -222,18 +243,24 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   'UNKNOWN',
 ])
 
-/** Removes, best effort, what dead takers of this lock have left behind: drafts, and rights to succeed somebody. */
 function* sweep(storage: Storage, basePath: string): Steps<void> {
-  const directory = dirname(basePath)
-  const prefix = `${basename(basePath)}.`
   try {
-    for (const name of yield* call(storage, 'list', directory)) {
-      if (!name.startsWith(prefix)) continue
-      const path = join(directory, name)
-      const { holder } = yield* readLock(storage, path)
-      if (holder !== undefined && storage.owners.isGone(holder.owner)) yield* unlinkQuietly(storage, path)
-    }
+    for (const path of yield* findLeftovers(storage, basePath)) yield* unlinkQuietly(storage, path)
   } catch {
     // The next takeover sweeps again.
   }
+}
+
+/** What dead takers of a lock have left beside it: drafts, and rights to succeed somebody. */
+export function* findLeftovers(storage: Storage, lock: string): Steps<string[]> {
+  const directory = dirname(lock)
+  const prefix = `${basename(lock)}.`
+  const leftovers: string[] = []
+  for (const name of yield* call(storage, 'list', directory)) {
+    if (!name.startsWith(prefix)) continue
+    const path = join(directory, name)
+    const { holder } = yield* readLock(storage, path)
+    if (holder !== undefined && storage.owners.isGone(holder.owner)) leftovers.push(path)
+  }
+  return leftovers
 }

@@ -98,10 +98,10 @@ const MARK_INTERVAL_BYTES = 16 * 2 ** 20
  */
 export class MarkKeeper {
   readonly #storage: Storage
-  readonly #gapFreeLsn: number
   readonly #binding: Pick<Mark, 'inode' | 'birthTime'>
   #file: StorageFile | undefined
   #offReason: string | undefined
+  #gapFreeLsn: number
   #sequence: number
   #durableLsn: number
   #markedLsn: number
@@ -175,10 +175,14 @@ export class MarkKeeper {
     }
   }
 
-  /** Sets both slots, durably: before confirmed but damaged records are cut off because the user said so. */
-  *lowerTo(lsn: number): Steps<void> {
+  /**
+   * Sets both slots, durably: before confirmed but damaged records are cut off because the user said so. What is appended
+   * from `lsn` on is written by this project, so no gap is history there, unless `gapFreeLsn` says otherwise.
+   */
+  *lowerTo(lsn: number, gapFreeLsn: number = Math.min(this.#gapFreeLsn, lsn)): Steps<void> {
     const file = this.#file
     if (file === undefined) return
+    this.#gapFreeLsn = gapFreeLsn
     for (let slot = 0; slot < 2; slot++) {
       this.#sequence++
       const bytes = encodeMark(this.#mark(lsn))

@@ -81,7 +81,7 @@ function* bestEffort(undoStep: () => Steps<void>): Steps<void> {
 }
 
 /** The path without links, of a file that need not be there; of its directory, which must be. */
-function* resolve(storage: Storage, path: string, attempt: string): Steps<string> {
+export function* resolve(storage: Storage, path: string, attempt: string): Steps<string> {
   try {
     return yield* call(storage, 'realPath', path)
   } catch (error) {
@@ -150,7 +150,7 @@ function* recover(
 }
 
 /** A new mark; or none, visibly, where there can be none. A journal is as durable without. */
-function* makeMark(
+export function* makeMark(
   { storage, path }: Recovered,
   reading: MarkReading,
   { inode, birthTime }: FileFacts,
@@ -171,7 +171,7 @@ function* makeMark(
 /** One writer a file, whatever name it goes by (D8): hard links have names of their own, and locks of their own. */
 const openJournals = new WeakMap<Storage, Map<string, string>>()
 
-function register(storage: Storage, { device, inode }: FileFacts, path: string, attempt: string): () => void {
+export function register(storage: Storage, { device, inode }: FileFacts, path: string, attempt: string): () => void {
   const journals = openJournals.get(storage) ?? new Map<string, string>()
   openJournals.set(storage, journals)
   const key = `${device}:${inode}`

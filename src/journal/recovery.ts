@@ -1,6 +1,6 @@
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf } from '../errors.js'
-import { HEADER_BYTES, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
+import { HEADER_BYTES, type HeaderVerdict, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
@@ -88,9 +88,14 @@ export function* examine(
     records,
     gaps: cursor.gapCount,
     isGapSuspected: cursor.isGapSuspected,
-    isForeign: verdict === 'bad-magic' || (verdict === 'zero' && tailState !== 'clean-end'),
+    isForeign: looksForeign(verdict, tailState),
     mark,
   }
+}
+
+/** What a file begins with, and where the walk over it ended, say that it never was a journal. Pure. */
+export function looksForeign(firstVerdict: HeaderVerdict, tailState: TailState): boolean {
+  return firstVerdict === 'bad-magic' || (firstVerdict === 'zero' && tailState !== 'clean-end')
 }
 
 /** What is wrong with a journal, beyond what a crash explains. Pure. */
@@ -168,7 +173,7 @@ export function* mend(
   const isBelowMark = findings.mark.state === 'bound' && cleanEnd < findings.mark.mark.durableLsn
   const bytesCut = Math.max(fileSize - cleanEnd, 0)
   const savedTail = bytesCut === 0 ? undefined : yield* saveOrRefuse(recovered, kernel, findings, permissions)
-  if (isBelowMark) yield* mark?.lowerTo(cleanEnd) ?? nothing()
+  if (isBelowMark || isBelowGapFree(findings)) yield* mark?.lowerTo(cleanEnd) ?? nothing()
   if (bytesCut > 0) yield* call(file, 'truncate', cleanEnd)
   const trusted = findings.mark.state === 'bound' ? findings.mark.mark.durableLsn : origin
   for (let position = trusted; position < cleanEnd;) {
@@ -179,6 +184,11 @@ export function* mend(
   }
   yield* call(file, 'sync')
   return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
+}
+
+/** What is appended at the clean end must not be taken for the work of an older writer, whose gaps are skipped. */
+function isBelowGapFree({ mark, cleanEnd }: Findings): boolean {
+  return mark.state === 'bound' && cleanEnd < mark.mark.gapFreeLsn
 }
 
 // oxlint-disable-next-line require-yield

@@ -39,12 +39,32 @@ export function* saveTail(
   kernel: Kernel,
   permissions: number,
 ): Steps<SavedTail | undefined> {
+  const plan = yield* planSavedTail(storage, journalPath, tail, kernel)
+  if (plan === undefined) return undefined
+  const { isThere, ...saved } = plan
+  if (!isThere) yield* copy(storage, saved.path, { ...tail, to: tail.from + saved.bytes }, kernel.bytes, permissions)
+  yield* call(storage, 'syncDirectory', dirname(saved.path))
+  return saved
+}
+
+/** What `saveTail` would do. */
+export interface SavedTailPlan extends SavedTail {
+  /** The file is there already, and holds these very bytes. */
+  readonly isThere: boolean
+}
+
+/** Finds out what `saveTail` would do now, and writes nothing. Undefined if there is nothing but zeros. */
+export function* planSavedTail(
+  storage: Storage,
+  journalPath: string,
+  tail: Tail,
+  kernel: Kernel,
+): Steps<SavedTailPlan | undefined> {
   const to = yield* lastNonZero(tail, kernel.bytes)
   if (to === tail.from) return undefined
   const kept: Tail = { ...tail, to }
-  const path = yield* place(storage, savedTailPath(journalPath, tail.from), kept, kernel.bytes, permissions)
-  yield* call(storage, 'syncDirectory', dirname(path))
-  return { path, bytes: to - tail.from, ...(yield* countValidFrames(kept, kernel)) }
+  const place = yield* findPlace(storage, savedTailPath(journalPath, tail.from), kept, kernel.bytes)
+  return { ...place, bytes: to - tail.from, ...(yield* countValidFrames(kept, kernel)) }
 }
 
 /** The end of what is not zero; `from` if everything is. */
@@ -61,17 +81,20 @@ function* lastNonZero({ file, from, to }: Tail, memory: Buffer): Steps<number> {
   return from
 }
 
-/** Finds a free name, or a file that holds these very bytes; writes what is not there yet. */
-function* place(storage: Storage, firstPath: string, tail: Tail, memory: Buffer, permissions: number): Steps<string> {
+/** Finds a free name, or a file that holds these very bytes. */
+function* findPlace(
+  storage: Storage,
+  firstPath: string,
+  tail: Tail,
+  memory: Buffer,
+): Steps<{ readonly path: string; readonly isThere: boolean }> {
   for (let number = 1; ; number++) {
     const path = number === 1 ? firstPath : `${firstPath}.${number}`
     const there = yield* call(storage, 'stat', path)
-    if (there === undefined) {
-      yield* copy(storage, path, tail, memory, permissions)
-      return path
-    }
-    if (there.isFile && there.size === tail.to - tail.from && (yield* holdsTheSame(storage, path, tail, memory)))
-      return path
+    if (there === undefined) return { path, isThere: false }
+    const isThere =
+      there.isFile && there.size === tail.to - tail.from && (yield* holdsTheSame(storage, path, tail, memory))
+    if (isThere) return { path, isThere }
   }
 }
 

@@ -1,0 +1,39 @@
+import { constants } from 'node:os'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Somebody may ask the process to end, and gets an orderly end. */
+export class Interruption {
+  readonly #controller = new AbortController()
+  readonly #isPatient: boolean
+  #status = 0
+
+  /**
+   * `patient`: later signals change nothing, because what is being finished matters and ends by itself. `impatient`: a
+   * second signal kills.
+   */
+  constructor(manner: 'patient' | 'impatient') {
+    this.#isPatient = manner === 'patient'
+    for (const name of SIGNALS) process.on(name, this.#interrupt)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** As a shell says it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP; 0 if there was no signal. */
+  get status(): number {
+    return this.#status
+  }
+
+  stop(): void {
+    for (const name of SIGNALS) process.off(name, this.#interrupt)
+  }
+
+  readonly #interrupt = (name: NodeJS.Signals): void => {
+    if (this.#status !== 0) return
+    this.#status = 128 + constants.signals[name]
+    if (!this.#isPatient) this.stop()
+    this.#controller.abort()
+  }
+}
