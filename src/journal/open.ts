@@ -149,7 +149,10 @@ function* recover(
   }
 }
 
-/** A new mark; or none, visibly, where there can be none. A journal is as durable without. */
+/**
+ * A new mark; or none, visibly, on a file system on which it could be taken for that of another file. One that cannot be
+ * made for another reason is an error: without it, a hole that a power cut leaves would need a person to look at.
+ */
 export function* makeMark(
   { storage, path }: Recovered,
   reading: MarkReading,
@@ -159,13 +162,8 @@ export function* makeMark(
   permissions: number,
 ): Steps<MarkKeeper> {
   if (reading.state === 'no-birth-time') return MarkKeeper.off(storage, 'the file system keeps no birth times')
-  try {
-    const mark = { sequence: 0, inode, birthTime, gapFreeLsn, durableLsn }
-    return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return MarkKeeper.off(storage, `it could not be made: ${(error as Error).message}`)
-  }
+  const mark = { sequence: 0, inode, birthTime, gapFreeLsn, durableLsn }
+  return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 
 /** One writer a file, whatever name it goes by (D8): hard links have names of their own, and locks of their own. */
