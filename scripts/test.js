@@ -7,7 +7,7 @@ const files = readdirSync('build/test', { recursive: true })
   .map((name) => `build/test/${name.replaceAll('\\', '/')}`)
   .filter((name) => name.endsWith('.test.js'))
   .filter((name) => wanted.length === 0 || wanted.some((text) => name.includes(text)))
-  .sort()
+  .toSorted()
 if (files.length === 0) {
   console.error(`no test file of build/test matches ${wanted.join(', ')}`)
   process.exit(1)

@@ -16,13 +16,15 @@ const T6: Int32Array = nextTable(T5)
 const T7: Int32Array = nextTable(T6)
 
 /** Moves a state over the bytes from `start` to `end`, one at a time. */
-export function updateBytes(state: number, bytes: Uint8Array, start: number, end: number): number {
+export function updateBytes(before: number, bytes: Uint8Array, start: number, end: number): number {
+  let state = before
   for (let at = start; at < end; at++) state = (state >>> 8) ^ T0[(state ^ bytes[at]!) & 0xff]!
   return state
 }
 
 /** The same by eight, for long messages. The view must not be on a resizable buffer: that is three times slower. */
-export function updateView(state: number, view: DataView, start: number, end: number): number {
+export function updateView(before: number, view: DataView, start: number, end: number): number {
+  let state = before
   let at = start
   for (const last = end - 8; at <= last; at += 8) {
     const high = view.getInt32(at + 4, true)

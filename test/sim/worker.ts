@@ -9,7 +9,7 @@ export interface Assignment {
 }
 
 export type Report =
-  | { readonly kind: 'progress' | 'done'; readonly schedules: number; readonly totals: Record<keyof Outcome, number> }
+  | { readonly kind: 'progress' | 'done'; readonly schedules: number; readonly totals: Record<string, number> }
   | { readonly kind: 'failed'; readonly seed: number; readonly message: string }
 
 const { firstSeed, schedules } = workerData as Assignment
@@ -33,9 +33,10 @@ async function main(): Promise<void> {
       parentPort?.postMessage({ kind: 'failed', seed, message } satisfies Report)
       return
     }
-    if (index % 1000 === 999) parentPort?.postMessage({ kind: 'progress', schedules: index + 1, totals } as Report)
+    if (index % 1000 === 999)
+      parentPort?.postMessage({ kind: 'progress', schedules: index + 1, totals } satisfies Report)
   }
-  parentPort?.postMessage({ kind: 'done', schedules, totals } as Report)
+  parentPort?.postMessage({ kind: 'done', schedules, totals } satisfies Report)
 }
 
 void main()

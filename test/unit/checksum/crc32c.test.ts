@@ -94,7 +94,7 @@ test('a checksum may be taken in pieces (D3)', () => {
     fc.property(fc.array(fc.nat(bytes.length), { maxLength: 12 }), (splits) => {
       const edges = [0, ...splits.toSorted((a, b) => a - b), bytes.length]
       for (const kernel of kernels) {
-        const crc = edges.reduce((crc, end, index) => kernel.checksum(crc, edges[index - 1] ?? 0, end), 0)
+        const crc = edges.reduce((before, end, index) => kernel.checksum(before, edges[index - 1] ?? 0, end), 0)
         assert.equal(crc, expected, kernel.engine)
       }
       assert.equal(
