@@ -62,7 +62,7 @@ export function judgeHeader(head: Uint8Array, position: number, remaining: numbe
   if (head[0] === 0) return 'zero'
   const right = countRight(head, known)
   if (right < Math.min(known, MAGIC_BYTES.length)) {
-    return isTornAt(head, position, right, known) ? 'truncated-header' : 'bad-magic'
+    return isTorn(head, position, right, known) ? 'truncated-header' : 'bad-magic'
   }
   if (known < HEADER_BYTES) return 'truncated-header'
   const length = payloadBytesOf(head)
@@ -85,11 +85,15 @@ function countRight(head: Uint8Array, known: number): number {
 }
 
 /**
- * A header can straddle two sectors of which only the first reached the disk: then its first bytes are right and the rest
- * of it is zero, from a multiple of the sector's size on.
+ * A torn header: its first bytes are right, and zeros follow, up to its end or to the end of a sector. That is what a power
+ * cut leaves where a header straddles two sectors of which only the first reached the disk; and where the write of it was
+ * short by a few bytes, and what had come until then reached the disk, but not the rest of that sector.
  */
-function isTornAt(head: Uint8Array, position: number, right: number, known: number): boolean {
-  if ((position + right) % SECTOR_BYTES_MIN !== 0) return false
-  for (let index = right; index < known; index++) if (head[index] !== 0) return false
+function isTorn(head: Uint8Array, position: number, right: number, known: number): boolean {
+  if (right === 0) return false
+  for (let index = right; index < known; index++) {
+    if (index > right && (position + index) % SECTOR_BYTES_MIN === 0) return true
+    if (head[index] !== 0) return false
+  }
   return true
 }

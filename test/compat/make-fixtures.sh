@@ -161,7 +161,7 @@ make_tails() {
     { frame 498 1; bytes 46 53; }                    | tail_case torn-header-file-ends-at-sector 1 truncated-header 510
     { frame 498 1; bytes 46 53; zeros 2; }           | tail_case torn-header-file-ends-soon 1 truncated-header 510
     { frame 498 1; bytes 46 53; zeros 512; }         | tail_case torn-header-then-zeros 1 truncated-header 510
-    { base; bytes 46 53; zeros 30; }                 | tail_case torn-header-unaligned 2 bad-magic 174
+    { base; bytes 46 53; zeros 30; }                 | tail_case torn-header-unaligned 2 truncated-header 174
 
     { base; frame 20 3 | head -c 8; }                | tail_case payload-cut-to-0 2 truncated-payload 174
     { base; frame 20 3 | head -c 18; }               | tail_case payload-cut-to-10 2 truncated-payload 174

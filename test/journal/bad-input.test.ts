@@ -97,16 +97,12 @@ suite('paths', () => {
     return undefined
   })
 
-  test('a mark that cannot be replaced is off, and says so; nothing is left of the attempt', quick, async (context) => {
+  test('a mark that cannot be made is an error; nothing is left of the attempt', quick, async (context) => {
     const directory = temporaryDirectory(context)
     const path = join(directory, 'a.wal')
     writeFileSync(path, '')
     mkdirSync(`${path}.mark`)
-    const journal = await openJournal(path)
-    assert.equal(journal.info.mark.inUse, 'off')
-    assert.match(journal.info.mark.reason ?? '', /could not be made/u)
-    assert.equal(await journal.commit('x'), 13)
-    await journal.close()
+    await refuses('ERR_FSYS_NOT_A_FILE', path)
     assert.deepEqual(readdirSync(directory).toSorted(), ['a.wal', 'a.wal.mark'])
   })
 

@@ -1,7 +1,7 @@
 // Runs schedules with a range of seeds, and reports what they came to, or the first one that breaks a promise.
 import { parentPort, workerData } from 'node:worker_threads'
 
-import { type Outcome, runSchedule } from './schedule.js'
+import { runSchedule } from './schedule.js'
 
 export interface Assignment {
   readonly firstSeed: number
