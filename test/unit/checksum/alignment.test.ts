@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+
 import { kernelsOf, noise } from './reference.js'
 
 // The area's alignment is a promise to direct I/O, and nothing in JavaScript tells an address. So a file has to say: one

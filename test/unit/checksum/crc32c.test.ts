@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
+
 import fc from 'fast-check'
+
 import { crc32c, createKernel } from '#src/checksum/crc32c.js'
+
 import { ENGINES, kernelsOf, noise, referenceCrc } from './reference.js'
 
 // D3: a checksum that one engine wrote is the one that every other expects.

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+
 import { createKernel } from '#src/checksum/crc32c.js'
 import { KernelPool, sharedKernelPool } from '#src/checksum/kernel-pool.js'
+
 import { frameOf, noise } from './reference.js'
 
 // D9: what is kept is bounded.

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+
 import fc from 'fast-check'
+
 import { createKernel } from '#src/checksum/crc32c.js'
 import type { Kernel } from '#src/checksum/kernel.js'
+
 import { ENGINES, frameOf, kernelsOf, noise, referenceScan, scanOf } from './reference.js'
 
 // D3 and D9: only whole, valid frames are found, in their order, and no length is trusted.

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+
 import fc from 'fast-check'
+
 import { createKernel } from '#src/checksum/crc32c.js'
+
 import { ENGINES, frameOf, kernelsOf, noise } from './reference.js'
 
 // D3: what is sealed is what the reader expects, and nothing else in the buffer changes.
