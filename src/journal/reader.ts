@@ -204,18 +204,32 @@ export class JournalReader implements Disposable {
     }
   }
 
-  /** Calls back for each record, blocking. The fastest way. Returns how many records it was called for. */
+  /**
+   * Calls back for each record, blocking. The fastest way. Returns how many records it was called for. The callback may use
+   * `readAt`; anything else that reads is ERR_FSYS_BUSY in it, and `close` takes effect behind the batch that it is called for.
+   */
   scan(callback: ScanCallback): number {
     this.#catchUp()
+    // The callback looks at the kernel's own memory: nothing else may be read into it, and nobody else may get it.
+    this.#isBusy = true
+    try {
+      return this.#scan(callback)
+    } finally {
+      this.#endRead()
+    }
+  }
+
+  #scan(callback: ScanCallback): number {
     const cursor = this.#cursor
     let scanned = 0
-    while (runSync(this.#advance())) {
+    while (runSync(this.#step())) {
       const { large } = cursor
       if (large !== undefined) {
         this.#position = large.endLsn
         scanned++
         const { frame, lsn } = large
         if (callback(frame, HEADER_BYTES, frame.length - CHECKSUM_BYTES, lsn as Lsn) === false) return scanned
+        this.#checkOpen()
         continue
       }
       const { bytes, offsets, count, lsnOffset } = cursor
@@ -233,6 +247,7 @@ export class JournalReader implements Disposable {
       } finally {
         this.#position = lsnOffset + start
       }
+      this.#checkOpen()
     }
     return scanned
   }
@@ -288,13 +303,23 @@ export class JournalReader implements Disposable {
     this.#check()
     this.#isBusy = true
     try {
+      return yield* this.#step()
+    } finally {
+      this.#endRead()
+    }
+  }
+
+  *#step(): Steps<boolean> {
+    try {
       return yield* this.#cursor.advance()
     } catch (error) {
       throw this.#failure(error)
-    } finally {
-      this.#isBusy = false
-      if (this.#isClosed) this.#release()
     }
+  }
+
+  #endRead(): void {
+    this.#isBusy = false
+    if (this.#isClosed) this.#release()
   }
 
   /** A loop was left in the middle of a batch: what it was not given is read again. */

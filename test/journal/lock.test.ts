@@ -22,7 +22,7 @@ import type { Storage } from '#src/storage/storage.js'
 
 import type { Answer, Command } from '../fixtures/agent.js'
 import { type Child, startChild, Thread } from '../support/children.js'
-import { interposed, systemError } from '../support/interposed.js'
+import { interposed, OpenFiles, systemError } from '../support/interposed.js'
 import { seededRandom } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
@@ -349,21 +349,16 @@ suite('giving a lock back', () => {
         for (let failing = 1, made = failing; failing <= made; failing++) {
           writeFileSync(`${path}.lock`, gone)
           made = 0
-          let open = 0
+          const files = new OpenFiles()
           const storage = interposed(({ name }) => {
-            if (name === 'open') open++
-            if (name === 'file.close') open--
             // What cleans up must work: else nobody can tell what is left.
-            if (++made === failing && name !== 'file.close' && name !== 'unlink') {
-              if (name === 'open') open--
-              throw systemError('EIO')
-            }
-          })
+            if (++made === failing && name !== 'file.close' && name !== 'unlink') throw systemError('EIO')
+          }, files.count)
           const journal = await (
             isSync ? attempt(() => openJournalSync(path, { storage })) : openJournal(path, { storage })
           ).catch((error: FsysError) => assert.equal(error.code, 'ERR_FSYS_IO'))
           await journal?.close()
-          assert.equal(open, 0, `descriptors after call ${failing}`)
+          assert.equal(files.open, 0, `descriptors after call ${failing}`)
           // What could not be swept may stay, but no draft and no right of the one who failed.
           const left = readdirSync(directory).filter((name) => !['a.wal', 'a.wal.mark', 'a.wal.lock'].includes(name))
           assert.deepEqual(left, [], `call ${failing}`)

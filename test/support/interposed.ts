@@ -14,16 +14,24 @@ export interface StorageCall {
 /** What stands between a caller and the disk. It may throw, or wait; what it returns but a promise is ignored. */
 export type Interposer = (call: StorageCall) => unknown
 
-/** Node's storage, with somebody who hears of each call before it is made and can let it fail. */
-export function interposed(before: Interposer): Storage {
-  return wrap<Storage>(new NodeStorage(), '', undefined, before)
+/**
+ * Node's storage, with somebody who hears of each call before it is made and can let it fail, and of each that has
+ * succeeded.
+ */
+export function interposed(before: Interposer, after: (call: StorageCall) => void = () => {}): Storage {
+  return wrap<Storage>(new NodeStorage(), '', undefined, { before, after })
+}
+
+interface Hearers {
+  readonly before: Interposer
+  readonly after: (call: StorageCall) => void
 }
 
 function wrap<Target extends object>(
   target: Target,
   prefix: string,
   path: string | undefined,
-  before: Interposer,
+  hearers: Hearers,
 ): Target {
   const methods = new Map<PropertyKey, unknown>()
   return new Proxy(target, {
@@ -34,23 +42,34 @@ function wrap<Target extends object>(
       if (known !== undefined) return known
       const isSync = key.endsWith('Sync') && key.slice(0, -'Sync'.length) in target
       const name = prefix + (isSync ? key.slice(0, -'Sync'.length) : key)
-      const finish = (result: unknown, values: readonly unknown[]): unknown =>
-        name === 'open' ? wrap(result as StorageFile, 'file.', String(values[0]), before) : result
+      const finish = (call: StorageCall, result: unknown): unknown => {
+        hearers.after(call)
+        return name === 'open' ? wrap(result as StorageFile, 'file.', call.path, hearers) : result
+      }
       const method = (...values: unknown[]): unknown => {
-        const made = { name, path: path ?? String(values[0]), isSync, values }
+        const call = { name, path: path ?? String(values[0]), isSync, values }
         if (isSync) {
-          before(made)
-          return finish(value.apply(target, values), values)
+          hearers.before(call)
+          return finish(call, value.apply(target, values))
         }
         return (async () => {
-          await before(made)
-          return finish(await value.apply(target, values), values)
+          await hearers.before(call)
+          return finish(call, await value.apply(target, values))
         })()
       }
       methods.set(key, method)
       return method
     },
   })
+}
+
+/** Counts the descriptors that are open: give `count` as the second argument of `interposed`. */
+export class OpenFiles {
+  open = 0
+  readonly count = ({ name }: StorageCall): void => {
+    if (name === 'open') this.open++
+    if (name === 'file.close') this.open--
+  }
 }
 
 /** An error as Node's file system reports it. */
