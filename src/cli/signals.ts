@@ -2,6 +2,8 @@ import { constants } from 'node:os'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+const GRACE_MS = 1000
+
 /** Somebody may ask the process to end, and gets an orderly end. */
 export class Interruption {
   readonly #controller = new AbortController()
@@ -10,7 +12,7 @@ export class Interruption {
 
   /**
    * `patient`: later signals change nothing, because what is being finished matters and ends by itself. `impatient`: a
-   * second signal kills.
+   * second signal kills, and so does the first, if the process is still there a second later: its reader may be stuck.
    */
   constructor(manner: 'patient' | 'impatient') {
     this.#isPatient = manner === 'patient'
@@ -33,7 +35,10 @@ export class Interruption {
   readonly #interrupt = (name: NodeJS.Signals): void => {
     if (this.#status !== 0) return
     this.#status = 128 + constants.signals[name]
-    if (!this.#isPatient) this.stop()
+    if (!this.#isPatient) {
+      this.stop()
+      setTimeout(() => process.kill(process.pid, name), GRACE_MS).unref()
+    }
     this.#controller.abort()
   }
 }

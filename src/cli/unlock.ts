@@ -32,6 +32,7 @@ Options:
 Exit status:
   0   nobody holds the lock (any more)
   1   refused, or it could not be done
+  3   its directory does not exist
   64  wrong usage, --force without --yes among it
 `
 
