@@ -36,7 +36,6 @@ export async function walkFrames(path: string, callback: FrameCallback, signal?:
       const kept = memory.subarray(start, filled)
       if (needed > memory.length) memory = Buffer.allocUnsafeSlow(needed)
       memory.set(kept)
-      // oxlint-disable-next-line no-await-in-loop
       const { bytesRead } = await file.read(memory, kept.length, memory.length - kept.length, lsn + kept.length)
       if (bytesRead === 0) break
       start = 0

@@ -40,7 +40,6 @@ async function commitLines(): Promise<void> {
     if (text === undefined) return
     const committingAt = performance.now()
     // Its turn comes when the line before it is durable: that is the point.
-    // oxlint-disable-next-line no-await-in-loop
     const lsn = await journal.commit(text)
     sender.add(line, lsn, performance.now() - committingAt, journal.durableLsn)
   }

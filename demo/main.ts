@@ -58,15 +58,17 @@ async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<v
     const input = prepareInput(options.inputPath, directory)
     const committers = options.committers ?? chooseCommitters(input)
     display.say(introduce(input, journalPath, committers, options))
-    const result = await runTrial({ input, journalPath, committers, kills, seed, display, signal })
-    display.endProgress()
-    display.say(`\n${summarize(result)}`)
-    if (keepDirectory !== undefined) display.say(`\nThe journal is ${journalPath}.`)
-  } catch (error) {
-    display.endProgress()
-    isEvidence = error instanceof TrialFailure && !signal.aborted
-    if (isEvidence) process.stderr.write(`What the journal was and had to be is left in ${directory}.\n`)
-    throw error
+    try {
+      const result = await runTrial({ input, journalPath, committers, kills, seed, display, signal })
+      display.endProgress()
+      display.say(`\n${summarize(result)}`)
+      if (keepDirectory !== undefined) display.say(`\nThe journal is ${journalPath}.`)
+    } catch (error) {
+      display.endProgress()
+      isEvidence = error instanceof TrialFailure
+      if (isEvidence) display.say(`\nThe journal is left as ${journalPath}, its input as ${input.path}.`)
+      throw error
+    }
   } finally {
     if (!isEvidence) rmSync(directory, { recursive: true, force: true })
   }

@@ -38,4 +38,4 @@ export function summarize({ ledger, crashes, recoveries, runs, checks, committin
 }
 
 const NAME_COLUMNS = 13
-const WHEN = { commit: 'in mid-commit', write: 'in a long write', recovery: 'during recovery' }
+const WHEN = { commit: 'in mid-commit', write: 'at a long write', recovery: 'during recovery' }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 
 import type { Recovery } from 'fsys'
 
@@ -8,7 +8,7 @@ import type { Display } from './display.js'
 import { formatBytes, formatCount, formatMs, plural } from './format.js'
 import type { Input, LongLine } from './input.js'
 import { Ledger } from './ledger.js'
-import { pause, untilLonger } from './moment.js'
+import { pause, watch } from './moment.js'
 import { type Random, type Target, planKills } from './plan.js'
 import { type Opened, Run } from './run.js'
 
@@ -53,13 +53,11 @@ const AIMED_PART = 0.8
 /** and comes up to so much later, so that it does not always follow an acknowledgement closely. */
 const PAUSE_MS_MAX = 3
 /** A kill in a long write is aimed at one of so many of the longest lines, */
-const LONGEST_LINES = 3
+const LONGEST_LINES = 2
 /** watches the file from so many groups before it on, */
 const GROUPS_AHEAD = 8
 /** and comes when so much of its record has been written. */
 const WRITTEN_BYTES_MIN = 64 * 1024
-/** The shortest stretch of time that a kill during recovery is aimed at. */
-const WINDOW_MS_MIN = 0.2
 
 /**
  * Has the job journal the input, kills it as planned, and compares the journal after each kill and at the end with the
@@ -90,7 +88,6 @@ class Trial {
   async run(): Promise<TrialResult> {
     const plan = planKills(this.#options.kills, this.#options.seed)
     for (const [index, { target, moments }] of plan.entries()) {
-      // oxlint-disable-next-line no-await-in-loop
       await this.#hit(target, moments, plan.slice(index).filter((kill) => kill.target !== 'recovery').length)
     }
     await this.#finish()
@@ -114,7 +111,6 @@ class Trial {
   /** Kills the job while it commits. `kills` such kills, this one included, share what is left of the input. */
   async #hitCommit(moments: Random, kills: number): Promise<void> {
     const { acknowledgements } = this.#ledger
-    // oxlint-disable no-await-in-loop
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const { records } = this.#found
       const stretch = Math.ceil((this.#options.input.lines - records) / (kills + 1))
@@ -127,7 +123,6 @@ class Trial {
       await this.#takeStock('commit', isHit, isHit ? 'in mid-commit' : TOO_LATE)
       if (isHit) return
     }
-    // oxlint-enable no-await-in-loop
     throw new TrialFailure(`none of ${TRIES_MAX} kills came in mid-commit: the input is too small for this machine`)
   }
 
@@ -147,44 +142,43 @@ class Trial {
     const run = this.#start(input.lines)
     const nearLine = line - committers * GROUPS_AHEAD
     await run.when(() => this.#ledger.acknowledgements.lineCount > nearLine)
-    await untilLonger(journalPath, lsn + WRITTEN_BYTES_MIN, () => run.isOver)
+    await watch(
+      () => statSync(journalPath).size > lsn + WRITTEN_BYTES_MIN,
+      () => run.isOver,
+    )
     await this.#kill(run)
     const isHit = !run.hasSaid('waiting')
-    await this.#takeStock('write', isHit, isHit ? `in the write of a line of ${formatBytes(bytes)}` : TOO_LATE)
+    await this.#takeStock('write', isHit, isHit ? `at the write of a line of ${formatBytes(bytes)}` : TOO_LATE)
     if (!isHit) await this.#hitCommit(moments, 1)
   }
 
   /** Kills the job between its taking the lock and its having opened the journal. */
   async #hitRecovery(moments: Random): Promise<void> {
-    let [earliestMs, latestMs] = this.#recoveryWindow()
-    // oxlint-disable no-await-in-loop
+    let latestMs = this.#expectedRecoveryMs()
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const delayMs = earliestMs + moments() * (latestMs - earliestMs)
       // Should the kill come too late, nothing is committed meanwhile.
       const run = this.#start(this.#found.records)
       await run.when(() => run.hasSaid('opening'))
+      await watch(
+        () => this.#readLockHolder() === run.pid,
+        () => run.isOver || run.opened !== undefined,
+      )
+      const delayMs = moments() * latestMs
       await pause(delayMs)
       await this.#kill(run)
-      const isLate = run.opened !== undefined
-      const isHit = !isLate && this.#readLockHolder() === run.pid
-      const where = isLate ? 'too late, when recovery was done' : 'too early, before recovery had begun'
-      await this.#takeStock('recovery', isHit, isHit ? `during recovery, ${formatMs(delayMs)} into the opening` : where)
+      const isHit = run.opened === undefined && this.#readLockHolder() === run.pid
+      const when = isHit ? `during recovery, ${formatMs(delayMs)} into it` : 'too late, when recovery was done'
+      await this.#takeStock('recovery', isHit, when)
       if (isHit) return
-      if (isLate) latestMs = delayMs
-      else earliestMs = delayMs
-      if (latestMs - earliestMs < WINDOW_MS_MIN) [earliestMs, latestMs] = this.#recoveryWindow()
+      latestMs = Math.min(delayMs, this.#expectedRecoveryMs())
     }
-    // oxlint-enable no-await-in-loop
     throw new TrialFailure(`none of ${TRIES_MAX} kills came during recovery`)
   }
 
-  /** When, after the job has begun to open the journal, recovery should be under way, by what the last one has taken. */
-  #recoveryWindow(): [earliestMs: number, latestMs: number] {
-    const last = this.#openings.at(-1)
-    if (last === undefined) return [0, 0]
-    const { durationMs, records } = last.info.recovery
-    const beforeMs = last.durationMs - durationMs
-    return [beforeMs, beforeMs + (durationMs * this.#found.records) / Math.max(records, 1)]
+  /** How long recovery should take, by what the last one has taken. */
+  #expectedRecoveryMs(): number {
+    const last = this.#openings.at(-1)?.info.recovery
+    return last === undefined ? 0 : (last.durationMs * this.#found.records) / Math.max(last.records, 1)
   }
 
   /** The process that the journal's lock file names. */
