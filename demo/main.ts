@@ -61,8 +61,8 @@ async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<v
     try {
       const result = await runTrial({ input, journalPath, committers, kills, seed, display, signal })
       display.endProgress()
-      display.say(`\n${summarize(result)}`)
-      if (keepDirectory !== undefined) display.say(`\nThe journal is ${journalPath}.`)
+      display.say(`\n${summarize(result)}\n\n${CAVEAT}`)
+      if (keepDirectory !== undefined) display.say(`The journal is ${journalPath}.`)
     } catch (error) {
       display.endProgress()
       isEvidence = error instanceof TrialFailure
@@ -97,6 +97,8 @@ function introduce(input: Input, journalPath: string, committers: number, { kill
 }
 
 const NAME_COLUMNS = 13
+const CAVEAT =
+  'SIGKILL ends the process, not the machine. What power cuts do is tested on a simulated disk: npm run sim.'
 
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\n\n${HELP}`
