@@ -12,10 +12,14 @@
  */
 export type Steps<Result> = Generator<Step, Result, unknown>
 
+/** A call that is to be made: of `target[name]` when waiting, of `target[nameSync]` when blocking. */
 interface Step {
-  blocking(): unknown
-  waiting(): Promise<unknown>
+  readonly target: Methods
+  readonly name: string
+  readonly values: readonly unknown[]
 }
+
+type Methods = Record<string, (...values: readonly unknown[]) => unknown>
 
 type AnyFunction = (...values: never[]) => unknown
 
@@ -36,12 +40,19 @@ export function* call<Target extends object, Name extends Twinned<Target>>(
   name: Name,
   ...values: Parameters<Method<Target, Name>>
 ): Steps<Awaited<ReturnType<Method<Target, Name>>>> {
-  const methods = target as Record<string, (...values: unknown[]) => unknown>
-  const step: Step = {
-    blocking: () => methods[`${name}Sync`]?.(...values),
-    waiting: async () => methods[name]?.(...values),
-  }
+  const step: Step = { target: target as Methods, name, values }
   return (yield step) as Awaited<ReturnType<Method<Target, Name>>>
+}
+
+/** `read` to `readSync`; made once for each name. */
+const twins = new Map<string, string>()
+
+function twinOf(name: string): string {
+  const known = twins.get(name)
+  if (known !== undefined) return known
+  const twin = `${name}Sync`
+  twins.set(name, twin)
+  return twin
 }
 
 /** Does the work without letting anything else run in this thread. */
@@ -50,7 +61,8 @@ export function runSync<Result>(steps: Steps<Result>): Result {
   while (!state.done) {
     let answer: unknown
     try {
-      answer = state.value.blocking()
+      const { target, name, values } = state.value
+      answer = target[twinOf(name)]?.(...values)
     } catch (error) {
       state = steps.throw(error)
       continue
@@ -66,9 +78,10 @@ export async function run<Result>(steps: Steps<Result>): Promise<Result> {
   while (!state.done) {
     let answer: unknown
     try {
+      const { target, name, values } = state.value
       // One call after the other is the point.
       // oxlint-disable-next-line no-await-in-loop
-      answer = await state.value.waiting()
+      answer = await target[name]?.(...values)
     } catch (error) {
       state = steps.throw(error)
       continue

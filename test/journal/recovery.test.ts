@@ -98,6 +98,7 @@ suite('tail states', () => {
       bytes: Buffer.concat([damaged('wrong', 10), frames('right', 'too')]),
       validFrames: 2,
     },
+    'half a magic, then zeros': { state: 'truncated-header', bytes: Buffer.from('FS\0\0\0\0\0\0') },
     'a large wrong record': { state: 'checksum-mismatch', bytes: damaged('x'.repeat(3 * MIB), 2 * MIB) },
     'a large record that is cut': {
       state: 'truncated-payload',
@@ -137,7 +138,7 @@ suite('tail states', () => {
     'one wrong byte': { state: 'bad-magic', bytes: Buffer.from('x') },
     'another version of the magic': { state: 'bad-magic', bytes: Buffer.from('FSY\u0002aaaabbbb') },
     'half a magic, and text': { state: 'bad-magic', bytes: Buffer.from('FSaaaaaaaaaaaa') },
-    'half a magic and zeros elsewhere than at a sector': { state: 'bad-magic', bytes: Buffer.from('FS\0\0\0\0\0\0') },
+    'half a magic, zeros, and text in the same sector': { state: 'bad-magic', bytes: Buffer.from('FS\0\0\0\0\0x') },
     'text, and records behind it': {
       state: 'bad-magic',
       bytes: Buffer.concat([Buffer.from('x'), frames('a', 'b')]),
