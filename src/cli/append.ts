@@ -16,8 +16,8 @@ import { wholeNumber } from './usage.js'
 
 const help = `Usage: fsys append [options] <journal> [file]
 
-Appends records to a journal, which is made if there is none, and prints the LSN past the last one once all are on stable
-storage. Reads the file, or standard input where there is none or it is -.
+Appends records to a journal, and prints the LSN past the last one once all are on stable storage. Reads the file, or
+standard input where there is none or it is -. A journal that is not there is made, for its owner's eyes only.
 
 A record is a line: what ends in a newline, without it. A carriage return before it belongs to the record; so does any other
 byte. What stands behind the last newline is a record too; an empty line is an empty record.
