@@ -24,14 +24,32 @@ import { Writer } from './writer.js'
  */
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)
-  const opened = await run(open(settlePath(path), FIRST_LSN, settled))
-  return new Journal(opened, settled)
+  const name = settlePath(path)
+  const kernel = acquireLogMemory(settled)
+  try {
+    return new Journal(await run(open(name, FIRST_LSN, settled)), settled, kernel)
+  } catch (error) {
+    settled.memory.release(kernel)
+    throw error
+  }
 }
 
 /** As `openJournal`, without letting anything else run in this thread. */
 export function openJournalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
   const settled = settleJournalOptions(options, 'openJournalSync')
-  return new Journal(runSync(open(settlePath(path), FIRST_LSN, settled)), settled)
+  const name = settlePath(path)
+  const kernel = acquireLogMemory(settled)
+  try {
+    return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, kernel)
+  } catch (error) {
+    settled.memory.release(kernel)
+    throw error
+  }
+}
+
+/** Before anything is opened: where there is no memory, nothing is left half made. */
+function acquireLogMemory({ memory, logBufferBytes }: Settled<JournalOptions>): Kernel {
+  return memory.acquire(LogBuffer.areaBytes(logBufferBytes))
 }
 
 /** A journal's first frame begins at the first byte of its file. */
@@ -54,9 +72,8 @@ export class Journal {
   #failure: unknown
   #closed: Promise<void> | undefined
 
-  constructor(opened: OpenedJournal, options: Settled<JournalOptions>) {
+  constructor(opened: OpenedJournal, options: Settled<JournalOptions>, kernel: Kernel = acquireLogMemory(options)) {
     const { memory, logBufferBytes, storage } = options
-    const kernel = memory.acquire(LogBuffer.areaBytes(logBufferBytes))
     this.#opened = opened
     this.#kernel = kernel
     this.#recordBytesMax = options.recordBytesMax

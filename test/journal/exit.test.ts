@@ -9,7 +9,7 @@ import type { Known } from '../fixtures/endings.js'
 import { type Ending, startChild } from '../support/children.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-const quick = { timeout: 20_000 }
+const quick = { timeout: 60_000 }
 
 /** Ways for a process to end itself, with the exit code that they lead to. */
 const ORDERLY: Readonly<Record<string, number>> = {

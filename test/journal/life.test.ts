@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import { suite, test, type TestContext } from 'node:test'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
+import { Worker } from 'node:worker_threads'
 
 import {
   asLsn,
@@ -278,6 +280,37 @@ suite('appending and syncing', () => {
 })
 
 suite('what is unfinished, and who meets it', () => {
+  test(
+    'D3: bytes that another thread changes while they are taken make whole records all the same',
+    quick,
+    async (context) => {
+      const shared = new SharedArrayBuffer(200_000)
+      const scribbler = new Worker(
+        `const bytes = new Uint8Array(require('node:worker_threads').workerData)
+       for (let value = 0; ; value++) bytes.fill(value)`,
+        { eval: true, workerData: shared },
+      )
+      context.after(() => scribbler.terminate())
+      await once(scribbler, 'online')
+      const journal = await openHere(context, { logBufferBytes: 64 * 1024 })
+      const record = new Uint8Array(shared)
+      for (let round = 0; round < 200; round++) {
+        journal.append(record.subarray(0, 1000))
+        journal.append(record.subarray(0, 50_000))
+        if (round % 10 === 0) journal.append(record)
+        if (round % 50 === 0) await journal.commit(record)
+      }
+      await journal.syncThrough(journal.nextLsn)
+      const reader = openReader(journal.info.path)
+      assert.equal(
+        reader.scan(() => {}),
+        424,
+      )
+      assert.deepEqual([reader.tailState, reader.position], ['clean-end', journal.nextLsn])
+      reader.close()
+    },
+  )
+
   const seeds = seedsOf(process.env['FSYS_TEST_SEED'], 12)
   for (const seed of seeds) {
     test(

@@ -72,6 +72,11 @@ suite('tail states', () => {
         { state: 'truncated-header', bytes: header(0x01020304).subarray(0, length) } satisfies Tail,
       ]),
     ),
+    'half a magic, and zeros': { state: 'truncated-header', bytes: Buffer.concat([Buffer.from('FSY'), zeros]) },
+    'half a magic, the rest of a header as zeros, and text': {
+      state: 'truncated-header',
+      bytes: Buffer.from('FS\0\0\0\0\0\0text'),
+    },
     'a run of zeros, and text': { state: 'truncated-header', bytes: Buffer.concat([zeros, Buffer.from('text')]) },
     'a run of zeros, and a record elsewhere than at a sector': {
       state: 'truncated-header',
@@ -98,7 +103,6 @@ suite('tail states', () => {
       bytes: Buffer.concat([damaged('wrong', 10), frames('right', 'too')]),
       validFrames: 2,
     },
-    'half a magic, then zeros': { state: 'truncated-header', bytes: Buffer.from('FS\0\0\0\0\0\0') },
     'a large wrong record': { state: 'checksum-mismatch', bytes: damaged('x'.repeat(3 * MIB), 2 * MIB) },
     'a large record that is cut': {
       state: 'truncated-payload',
@@ -138,7 +142,7 @@ suite('tail states', () => {
     'one wrong byte': { state: 'bad-magic', bytes: Buffer.from('x') },
     'another version of the magic': { state: 'bad-magic', bytes: Buffer.from('FSY\u0002aaaabbbb') },
     'half a magic, and text': { state: 'bad-magic', bytes: Buffer.from('FSaaaaaaaaaaaa') },
-    'half a magic, zeros, and text in the same sector': { state: 'bad-magic', bytes: Buffer.from('FS\0\0\0\0\0x') },
+    'half a magic, zeros, and text': { state: 'bad-magic', bytes: Buffer.from('FS\0\0\0\0\0x') },
     'text, and records behind it': {
       state: 'bad-magic',
       bytes: Buffer.concat([Buffer.from('x'), frames('a', 'b')]),
