@@ -53,7 +53,7 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const blocking = yield* call(storage, 'open', path, 'write')
     undo.push(() => call(blocking, 'close'))
     const facts = yield* call(file, 'stat')
-    const unregister = register(storage, facts, path, attempt)
+    const unregister = register(storage, facts, path, 2, attempt)
     undo.push(() => atOnce(unregister))
     const recovered: Recovered = { storage, path, file, origin }
     const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
@@ -166,23 +166,29 @@ export function* makeMark(
   return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 
-/** One writer a file, whatever name it goes by (D8): hard links have names of their own, and locks of their own. */
 const openJournals = new WeakMap<Storage, Map<string, string>>()
 
-export function register(storage: Storage, { device, inode }: FileFacts, path: string, attempt: string): () => void {
+/**
+ * One writer a file, whatever name it goes by (D8): hard links have names of their own, and so locks of their own. This
+ * thread's journals are remembered; those of other threads are seen by the descriptors that the process has open, of
+ * which `ownWriters` are the caller's. Two threads that open two names at the same moment may both be refused.
+ */
+export function register(
+  storage: Storage,
+  facts: FileFacts,
+  path: string,
+  ownWriters: number,
+  attempt: string,
+): () => void {
   const journals = openJournals.get(storage) ?? new Map<string, string>()
   openJournals.set(storage, journals)
-  const key = `${device}:${inode}`
+  const key = `${facts.device}:${facts.inode}`
   const other = journals.get(key)
-  if (other !== undefined) {
-    throw new FsysError(
-      'ERR_FSYS_LOCKED',
-      `${attempt}: this thread has the same file open as ${JSON.stringify(other)}`,
-      {
-        path,
-        holder: storage.owners.self(),
-      },
-    )
+  const locked = (reason: string): FsysError =>
+    new FsysError('ERR_FSYS_LOCKED', `${attempt}: ${reason}`, { path, holder: storage.owners.self() })
+  if (other !== undefined) throw locked(`this thread has the same file open as ${JSON.stringify(other)}`)
+  if (facts.links > 1 && storage.owners.writersHere(facts) > ownWriters) {
+    throw locked('another thread of this process has the same file open for writing, by another name')
   }
   journals.set(key, path)
   return () => journals.delete(key)

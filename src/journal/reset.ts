@@ -68,7 +68,7 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
   const file = yield* call(storage, 'open', path, 'write')
   try {
     const facts = yield* call(file, 'stat')
-    const unregister = register(storage, facts, path, attempt)
+    const unregister = register(storage, facts, path, 1, attempt)
     try {
       const recovered: Recovered = { storage, path, file, origin: 0 }
       const findings = yield* examine(recovered, kernel, yield* readMark(storage, markPath(path), facts), 'skip')

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-import type { Owner, Owners } from '../storage/storage.js'
+import type { FileFacts, Owner, Owners } from '../storage/storage.js'
 
 /** The real owners: this host's processes and threads. */
 export const owners: Owners = createOwners('/proc')
@@ -16,7 +16,29 @@ const UNKNOWN = 'unknown'
 export function createOwners(proc: string): Owners {
   let me: Owner | undefined
   const self = (): Owner => (me ??= describeSelf(proc))
-  return { self, isGone: (owner) => isGone(proc, self(), owner), token: () => randomUUID() }
+  return {
+    self,
+    isGone: (owner) => isGone(proc, self(), owner),
+    writersHere: (file) => writersHere(proc, file),
+    token: () => randomUUID(),
+  }
+}
+
+/** What a process has open, its threads share: all of it stands in /proc/self/fd. */
+function writersHere(proc: string, { device, inode }: FileFacts): number {
+  let descriptors: string[]
+  try {
+    descriptors = readdirSync(`${proc}/self/fd`)
+  } catch {
+    return 0
+  }
+  return descriptors.filter((descriptor) => {
+    const facts = statSync(`${proc}/self/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false })
+    if (facts?.dev !== device || facts.ino !== inode) return false
+    // The flags of open(2), in octal; the lowest two bits are the access mode, and 0 is reading only.
+    const flags = /^flags:\s*([0-7]+)$/mu.exec(readText(`${proc}/self/fdinfo/${descriptor}`) ?? '')?.[1]
+    return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== 0
+  }).length
 }
 
 /** Blocking calls run in the calling thread, so that its own entry is what `thread-self` shows, in a worker thread too. */

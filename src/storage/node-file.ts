@@ -112,6 +112,7 @@ export function factsOf(stats: fs.BigIntStats): FileFacts {
     size: Number(stats.size),
     device: stats.dev,
     inode: stats.ino,
+    links: Number(stats.nlink),
     birthTime: hasBirthTimes() ? stats.birthtimeNs : 0n,
   }
 }

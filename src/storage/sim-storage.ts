@@ -257,10 +257,12 @@ class SimFile implements StorageFile {
   }
 }
 
-function factsOf(process: SimProcess, { kind, identity, size }: FileDescription['node']): FileFacts {
+function factsOf(process: SimProcess, node: FileDescription['node']): FileFacts {
+  const { kind, identity, size } = node
   return {
     isFile: kind === 'file',
     size,
+    links: node.kind === 'file' ? node.links : 1,
     device: process.device,
     inode: BigInt(identity.inode),
     birthTime: BigInt(identity.birthTimeUs) * 1000n,

@@ -66,6 +66,8 @@ export interface FileFacts {
   readonly size: number
   readonly device: bigint
   readonly inode: bigint
+  /** How many names it has. */
+  readonly links: number
   /** Nanoseconds since 1970, or 0 where the file system keeps no birth time. */
   readonly birthTime: bigint
 }
@@ -86,6 +88,11 @@ export interface Owners {
   self(): Owner
   /** True only where it is certain that the owner is gone for good. */
   isGone(owner: Owner): boolean
+  /**
+   * How many open descriptions the calling process has, in all its threads, with which it can write to the file. 0 where
+   * the platform does not tell.
+   */
+  writersHere(file: FileFacts): number
   /** A name that nobody else has or will have. */
   token(): string
 }

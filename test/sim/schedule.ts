@@ -85,9 +85,10 @@ class Schedule {
     const lives = this.#random.chance(0.7) ? 1 : 2
     for (let life = 0; life < lives; life++) await this.#live()
     // What has survived is checked after each life anyway; opening it once more is half of the work.
-    if (this.#random.chance(0.5)) await this.#verify().catch((error: unknown) => {
-      if (!this.#hasLostItsBeginning(error)) throw error
-    })
+    if (this.#random.chance(0.5))
+      await this.#verify().catch((error: unknown) => {
+        if (!this.#hasLostItsBeginning(error)) throw error
+      })
     this.counts.operations = this.disk.operationCount
     must(this.disk.violations.length === 0, 'D4b', () => this.disk.violations.join('; '))
   }

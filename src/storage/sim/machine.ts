@@ -83,6 +83,13 @@ export class Machine {
     return !this.#processes.some((process) => !process.isGone && isSame(process.owner, owner))
   }
 
+  /** In all threads of a process. */
+  writersIn(pid: number, inode: bigint): number {
+    return this.#processes
+      .filter((process) => process.owner.pid === pid && process.isAlive)
+      .reduce((sum, process) => sum + process.writersOf(inode), 0)
+  }
+
   token(): string {
     this.#tokens += 1
     return [this.options.seed, this.#boots, this.#tokens].map((part) => part.toString(16).padStart(8, '0')).join('-')

@@ -25,6 +25,7 @@ export class SimProcess {
     this.owners = {
       self: () => owner,
       isGone: (other) => machine.isGone(owner, other),
+      writersHere: ({ inode }) => machine.writersIn(owner.pid, inode),
       token: () => machine.token(),
     }
     this.clock = {
@@ -70,6 +71,13 @@ export class SimProcess {
     this.#death ??= death
     this.#machine.scheduler.stopTimers(this)
     this.#closeAll()
+  }
+
+  /** How many descriptions it has open for writing of the file with this inode. */
+  writersOf(inode: bigint): number {
+    let count = 0
+    for (const { node, mode } of this.#open) if (mode !== 'read' && BigInt(node.identity.inode) === inode) count += 1
+    return count
   }
 
   opened(description: FileDescription): FileDescription {

@@ -74,6 +74,7 @@ inBothWays('stat tells files, directories and nothing apart, with nanoseconds of
     size: 0,
     device: expected.dev,
     inode: expected.ino,
+    links: 1,
     birthTime: expected.birthtimeNs,
   })
   assert.deepEqual(yield* call(file, 'stat'), facts)
