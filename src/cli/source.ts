@@ -5,7 +5,7 @@ import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, storageFailure } from '../errors.js'
 import { HEADER_BYTES, type TailState, judgeHeader } from '../frame/frame.js'
 import { CHUNK_BYTES, FrameCursor } from '../journal/frame-cursor.js'
-import { type MarkReading, readMark } from '../journal/mark.js'
+import { type MarkReading, gapLimit, readMark } from '../journal/mark.js'
 import { markPath } from '../journal/names.js'
 import { type Findings, type GapPolicy, examine, looksForeign } from '../journal/recovery.js'
 import { nodeStorage } from '../storage/node-storage.js'
@@ -75,7 +75,7 @@ export class JournalSource {
     return new FrameCursor(this.file, this.kernel, {
       from,
       fileSize: Math.min(size, to),
-      skipGapsBelow: this.mark.state === 'bound' ? this.mark.mark.gapFreeLsn : gaps === 'skip' ? Infinity : 0,
+      skipGapsBelow: gapLimit(this.mark, gaps === 'skip'),
       wantsLargePayloads,
     })
   }

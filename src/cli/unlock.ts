@@ -110,19 +110,29 @@ const LEFTOVER = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|unreadable)(?:
 /** Removes what names a holder that is gone; with `all` also what says nothing but is called like a draft. */
 async function removeLeftovers(lock: string, all: boolean): Promise<string[]> {
   const leftovers = new Set(await run(findLeftovers(nodeStorage, lock)))
-  const prefix = `${basename(lock)}.`
-  for (const name of all ? await nodeStorage.list(dirname(lock)) : []) {
-    if (!name.startsWith(prefix) || !LEFTOVER.test(name.slice(prefix.length))) continue
-    const path = join(dirname(lock), name)
-    const { isThere, holder } = await run(readLock(nodeStorage, path))
-    if (isThere && holder === undefined) leftovers.add(path)
-  }
+  for (const path of all ? await findUnreadable(lock) : []) leftovers.add(path)
   for (const path of leftovers) {
     await nodeStorage.unlink(path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error
     })
   }
   return [...leftovers].toSorted()
+}
+
+/** Drafts that say nothing, and still do after a while: one that is just being made is empty for a moment. */
+async function findUnreadable(lock: string): Promise<string[]> {
+  const prefix = `${basename(lock)}.`
+  const names = await nodeStorage.list(dirname(lock))
+  const drafts = names.filter((name) => name.startsWith(prefix) && LEFTOVER.test(name.slice(prefix.length)))
+  const paths = await unreadable(drafts.map((name) => join(dirname(lock), name)))
+  if (paths.length === 0) return []
+  await delay(SECOND_LOOK_MS)
+  return await unreadable(paths)
+}
+
+async function unreadable(paths: readonly string[]): Promise<string[]> {
+  const readings = await Promise.all(paths.map((path) => run(readLock(nodeStorage, path))))
+  return paths.filter((_, index) => readings[index]?.isThere && readings[index]?.holder === undefined)
 }
 
 function report(name: string, lock: LockState, leftovers: readonly string[], isJson: boolean, { output }: Io): void {

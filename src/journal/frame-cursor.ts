@@ -26,7 +26,7 @@ export interface FrameCursorOptions {
   readonly from: number
   readonly fileSize: number
   /** Zero gaps that begin below this LSN are skipped, if a valid frame follows; others are a tail. */
-  readonly skipGapsBelow: number
+  readonly skipGapsBelow: number | (() => Steps<number>)
   /** Give the payloads of frames that are longer than a chunk, in memory of their own. Otherwise they are only checked. */
   readonly wantsLargePayloads: boolean
   /** A valid frame with a larger payload than this is refused: what to throw is made from its LSN and its size. */
@@ -188,12 +188,18 @@ export class FrameCursor {
       end % GAP_MULTIPLE_BYTES === 0 &&
       end - start <= GAP_BYTES_MAX &&
       this.bytes.subarray(this.#next, this.#next + MAGIC_BYTES.length).equals(MAGIC_BYTES)
-    if (isGap && start < this.#options.skipGapsBelow && this.#gapStart === undefined) {
+    if (isGap && this.#gapStart === undefined && start < (yield* this.#skipGapsBelow())) {
       this.#gapStart = start
     } else {
       this.isGapSuspected = isGap
       this.#end('truncated-header')
     }
+  }
+
+  /** Asked for when there is a gap: to know it may take reading another file. */
+  *#skipGapsBelow(): Steps<number> {
+    const { skipGapsBelow } = this.#options
+    return typeof skipGapsBelow === 'number' ? skipGapsBelow : yield* skipGapsBelow()
   }
 
   /** Checksums a frame that is longer than the memory, in pieces, before anything is made of its length. */

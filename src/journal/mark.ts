@@ -88,6 +88,15 @@ export function* readMark(storage: Storage, path: string, journal: FileFacts): S
   return { state: 'bound', mark: ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest)) }
 }
 
+/**
+ * Below which LSN zero gaps of older writers may be skipped: the mark knows; without one, `isAllowed` is what the caller
+ * was told.
+ */
+export function gapLimit(reading: MarkReading, isAllowed: boolean): number {
+  if (reading.state === 'bound') return reading.mark.gapFreeLsn
+  return isAllowed ? Infinity : 0
+}
+
 /** At most this long, or this many bytes, does the mark lag behind a busy journal. */
 const MARK_INTERVAL_MS = 100
 const MARK_INTERVAL_BYTES = 16 * 2 ** 20

@@ -44,7 +44,10 @@ export interface JournalOptions {
 export interface ReaderOptions {
   /** The largest record to give out, in bytes: 1,048,576 to 268,435,455, which is the default. Bounds the reader's memory. */
   readonly recordBytesMax?: number
-  /** Whether to go on behind zero gaps that older direct-mode writers left. Default 'refuse': they end the reading. */
+  /**
+   * Whether to go on behind zero gaps that older direct-mode writers left. Default 'refuse': they end the reading. A journal
+   * that has a mark knows its gaps, and needs no telling.
+   */
   readonly gaps?: Exclude<GapPolicy, 'cut'>
   readonly storage?: Storage
   readonly memory?: KernelPool

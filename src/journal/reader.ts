@@ -1,10 +1,14 @@
+import { resolve } from 'node:path'
+
 import type { Kernel } from '../checksum/kernel.js'
-import { type ErrorCode, FsysError, storageFailure } from '../errors.js'
+import { type ErrorCode, FsysError, errnoOf, storageFailure } from '../errors.js'
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
-import { type Steps, run, runSync } from '../storage/steps.js'
+import { call, type Steps, run, runSync } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
 import { CHUNK_BYTES, FrameCursor, readFrame } from './frame-cursor.js'
+import { type MarkReading, gapLimit, readMark } from './mark.js'
+import { markPath } from './names.js'
 import { type ReaderOptions, type Settled, settlePath, settleReaderOptions } from './options.js'
 
 /** One record of a journal. */
@@ -83,6 +87,8 @@ function requireFile(storage: Storage, path: string, attempt: string): void {
  */
 export class JournalReader implements Disposable {
   readonly #path: string
+  /** The process may change its directory. */
+  readonly #absolutePath: string
   readonly #file: StorageFile
   readonly #options: Settled<ReaderOptions>
   readonly #kernel: Kernel
@@ -95,13 +101,14 @@ export class JournalReader implements Disposable {
 
   constructor(path: string, file: StorageFile, fileSize: number, options: Settled<ReaderOptions>) {
     this.#path = path
+    this.#absolutePath = resolve(path)
     this.#file = file
     this.#options = options
     this.#kernel = options.memory.acquire(CHUNK_BYTES)
     this.#cursor = new FrameCursor(file, this.#kernel, {
       from: 0,
       fileSize,
-      skipGapsBelow: options.gaps === 'skip' ? Infinity : 0,
+      skipGapsBelow: () => this.#gapLimit(),
       wantsLargePayloads: true,
       payloadBytesMax: options.recordBytesMax,
       tooLarge: this.#tooLarge,
@@ -297,6 +304,20 @@ export class JournalReader implements Disposable {
     const copiedOffsets = offsets.slice(0, count + 1)
     for (let index = 0; index <= count; index++) copiedOffsets[index] = (copiedOffsets[index] as number) - start
     return new Batch(copy, copiedOffsets, (lsnOffset + start) as Lsn)
+  }
+
+  /** A journal that this project has taken over knows its own gaps, and has no others. */
+  *#gapLimit(): Steps<number> {
+    const { storage, gaps } = this.#options
+    let reading: MarkReading = { state: 'absent' }
+    try {
+      const path = markPath(yield* call(storage, 'realPath', this.#absolutePath))
+      reading = yield* readMark(storage, path, yield* call(this.#file, 'stat'))
+    } catch (error) {
+      // Renamed or removed since it was opened: then nothing is known of it.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+    return gapLimit(reading, gaps === 'skip')
   }
 
   *#advance(): Steps<boolean> {

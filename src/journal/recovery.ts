@@ -5,7 +5,7 @@ import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 import { FrameCursor } from './frame-cursor.js'
-import { type MarkKeeper, type MarkReading } from './mark.js'
+import { type MarkKeeper, type MarkReading, gapLimit } from './mark.js'
 import { type SavedTail, saveTail } from './saved-tail.js'
 
 /** What an open does with zero gaps in a file that has no mark of ours. */
@@ -71,7 +71,7 @@ export function* examine(
   const cursor = new FrameCursor(file, kernel, {
     from: origin,
     fileSize,
-    skipGapsBelow: mark.state === 'bound' ? mark.mark.gapFreeLsn : gaps === 'skip' ? Infinity : 0,
+    skipGapsBelow: gapLimit(mark, gaps === 'skip'),
     wantsLargePayloads: false,
   })
   let records = 0
