@@ -108,7 +108,12 @@ class Schedule {
     try {
       journal = await this.#open(storage)
     } catch (error) {
-      if (this.#hasLostItsBeginning(error)) return
+      if (this.#hasLostItsBeginning(error)) {
+        // Its lock may still be there, if letting go of it failed too.
+        this.disk.killProcess(storage)
+        await this.disk.settle()
+        return
+      }
       this.#expectedFailure(error, faults !== undefined, 'open')
       if (isCrash(error)) this.counts.crashesInRecovery++
       else this.counts.failedOpens++
