@@ -14,6 +14,7 @@ import {
 import { join, relative } from 'node:path'
 import { after, before as beforeAll, suite, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 
 import { type FsysError, type Journal, type JournalOptions, openJournal, openJournalSync } from 'fsys'
 
@@ -59,7 +60,7 @@ suite('within one process', () => {
       join(directory, 'self', 'self', 'link.wal'),
       `${directory}/below/../a.wal`,
       relative(process.cwd(), path),
-      new URL(`file://${directory}/a.wal`),
+      pathToFileURL(path),
     ]
     const before = readdirSync(directory)
     for (const name of names) {
@@ -245,6 +246,29 @@ suite('who holds a lock', () => {
     await staysRefused(
       await heldByOther(context, (holder) => ({ ...holder, pidNamespace: 'pid:[1]', startTime: 1, pid: 4_000_000 })),
     )
+  })
+
+  test('D8: nobody can tell about another pid namespace, a real one', linux, async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    const through = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+    const child = startChild(context, 'agent', [], { through })
+    const started = await Promise.race([child.ask<Answer>({ do: 'open', path } satisfies Command), child.ended])
+    if (!('isDone' in started)) {
+      context.skip(`there are no other namespaces here: ${started.stderr.trim()}`)
+      return
+    }
+    assert.equal(started.pid, 1, 'it is the first process of its namespace')
+    assert.match((await staysRefused(path)).message, /process 1 on host/u)
+    await child.kill()
+    await staysRefused(path)
+    unlinkSync(`${path}.lock`)
+    // And the other way round: from in there, this process cannot be seen.
+    const journal = await openHere(context, path)
+    const other = startChild(context, 'agent', [], { through })
+    const { code, holderPid }: Answer = await other.ask({ do: 'open', path } satisfies Command)
+    assert.deepEqual([code, holderPid], ['ERR_FSYS_LOCKED', process.pid])
+    await journal.close()
+    assert.equal((await other.ask<Answer>({ do: 'open', path } satisfies Command)).isDone, true)
   })
 
   test('D8: nobody can tell about another host', quick, async (context) => {
