@@ -19,8 +19,8 @@ import { Writer } from './writer.js'
  *
  * Rejects with a FsysError of code ERR_FSYS_LOCKED (somebody writes to it), ERR_FSYS_DAMAGED, ERR_FSYS_AMBIGUOUS_GAP,
  * ERR_FSYS_NOT_A_JOURNAL, ERR_FSYS_TAIL_NOT_SAVED, ERR_FSYS_NOT_FOUND, ERR_FSYS_NOT_A_FILE, ERR_FSYS_ACCESS,
- * ERR_FSYS_READ_ONLY, ERR_FSYS_NO_SPACE or ERR_FSYS_IO, each with the file untouched; with a TypeError or RangeError for
- * bad options; with the signal's reason.
+ * ERR_FSYS_READ_ONLY, ERR_FSYS_NO_SPACE or ERR_FSYS_IO, each with the file untouched; of code ERR_FSYS_CHANGED when its records
+ * were whole only in the page cache; with a TypeError or RangeError for bad options; with the signal's reason.
  */
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)

@@ -183,12 +183,41 @@ export function* mend(
     position += piece.length
   }
   yield* call(file, 'sync')
+  if (trusted < cleanEnd) yield* requireUnchanged(recovered, kernel, findings, trusted)
   return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
 }
 
 /** What is appended at the clean end must not be taken for the work of an older writer, whose gaps are skipped. */
 function isBelowGapFree({ mark, cleanEnd }: Findings): boolean {
   return mark.state === 'bound' && cleanEnd < mark.mark.gapFreeLsn
+}
+
+/**
+ * What was read and judged may have stood in cached pages that a failed sync had left clean and that were dropped before
+ * they could be read again: then what was written again is what the disk had, and the journal ends before it (D6). What is
+ * read now has been synced.
+ */
+function* requireUnchanged(
+  { path, file, origin }: Recovered,
+  kernel: Kernel,
+  { cleanEnd, gaps }: Findings,
+  trusted: number,
+): Steps<void> {
+  let end = trusted
+  // A mark that is not where a frame ends is none of ours; its journal is walked from the beginning.
+  for (const from of new Set([trusted, origin])) {
+    const skipGapsBelow = gaps > 0 && from === origin ? cleanEnd : 0
+    const cursor = new FrameCursor(file, kernel, { from, fileSize: cleanEnd, skipGapsBelow, wantsLargePayloads: false })
+    while (yield* cursor.advance());
+    if (cursor.position === cleanEnd && cursor.gapCount === (skipGapsBelow > 0 ? gaps : 0)) return
+    end = cursor.position
+  }
+  throw new FsysError(
+    'ERR_FSYS_CHANGED',
+    `cannot open journal ${JSON.stringify(path)}: its records were whole up to LSN ${cleanEnd} when they were read at first, and up to ` +
+      `LSN ${end} when they had been synced`,
+    { path, lsn: end },
+  )
 }
 
 // oxlint-disable-next-line require-yield

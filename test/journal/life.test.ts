@@ -71,54 +71,59 @@ suite('appending and syncing', () => {
     assert.deepEqual(readFileSync(journal.info.path), frames('hello', ' world', 'last'))
   })
 
-  test(
-    'D4: under load the frontiers keep their order, only grow, and follow writes and syncs',
-    quick,
-    async (context) => {
-      const path = join(temporaryDirectory(context), 'a.wal')
-      const writtenAtSync: number[] = []
-      const held: { journal?: Journal } = {}
-      let last = [0, 0, 0]
-      const check = (): void => {
-        const { journal } = held
-        if (journal === undefined) return
-        const now = frontiers(journal)
-        const [durable, written, next] = now
-        assert.ok(durable <= written && written <= next, inspect(now))
-        assert.ok(
-          now.every((frontier, index) => frontier >= (last[index] ?? 0)),
-          inspect([last, now]),
-        )
-        assert.ok(durable === 0 || writtenAtSync.includes(durable), `${durable} was not written when a sync began`)
-        assert.ok(statSync(path).size >= written, 'what is written is in the file')
-        last = now
-      }
-      const storage = interposed(({ name }) => {
+  // Small buffers are written blocking; in large ones, more than 64 KiB can be staged, which is written asynchronously.
+  for (const logBufferBytes of [16 * 1024, 2 ** 20]) {
+    test(
+      `D4: under load, in ${logBufferBytes} bytes, the frontiers keep their order, only grow, and follow writes and syncs`,
+      quick,
+      async (context) => {
+        const path = join(temporaryDirectory(context), 'a.wal')
+        const writtenAtSync: number[] = []
+        const held: { journal?: Journal } = {}
+        let last = [0, 0, 0]
+        let isAsynchronous = false
+        const check = (): void => {
+          const { journal } = held
+          if (journal === undefined) return
+          const now = frontiers(journal)
+          const [durable, written, next] = now
+          assert.ok(durable <= written && written <= next, inspect(now))
+          assert.ok(
+            now.every((frontier, index) => frontier >= (last[index] ?? 0)),
+            inspect([last, now]),
+          )
+          assert.ok(durable === 0 || writtenAtSync.includes(durable), `${durable} was not written when a sync began`)
+          assert.ok(statSync(path).size >= written, 'what is written is in the file')
+          last = now
+        }
+        const storage = interposed(({ name, isSync, path: of }) => {
+          check()
+          if (name === 'file.write' && of === path && !isSync) isAsynchronous = true
+          if (name === 'file.dataSync') writtenAtSync.push(held.journal?.writtenLsn ?? 0)
+        })
+        const journal = await openJournal(path, { storage, logBufferBytes })
+        held.journal = journal
+        const random = seededRandom(1)
+        const pending: Promise<unknown>[] = []
+        for (let round = 0; round < 400; round++) {
+          const record = Buffer.alloc(Math.floor(random() ** 3 * 40_000), round)
+          if (random() < 0.5) journal.append(record)
+          else pending.push(journal.commit(record).finally(check))
+          check()
+          if (random() < 0.05) pending.push(journal.flush().finally(check))
+          if (random() < 0.02) journal.syncThroughSync(journal.nextLsn)
+          check()
+          if (random() < 0.2) await setImmediate()
+          check()
+        }
+        await Promise.all(pending)
+        await journal.close()
         check()
-        if (name === 'file.dataSync') writtenAtSync.push(held.journal?.writtenLsn ?? 0)
-      })
-      const journal = await openJournal(path, { storage, logBufferBytes: 16 * 1024 })
-      held.journal = journal
-
-      const random = seededRandom(1)
-      const pending: Promise<unknown>[] = []
-      for (let round = 0; round < 400; round++) {
-        const record = Buffer.alloc(Math.floor(random() ** 4 * 40_000), round)
-        if (random() < 0.5) journal.append(record)
-        else pending.push(journal.commit(record).finally(check))
-        check()
-        if (random() < 0.05) pending.push(journal.flush().finally(check))
-        if (random() < 0.02) journal.syncThroughSync(journal.nextLsn)
-        check()
-        if (random() < 0.2) await setImmediate()
-        check()
-      }
-      await Promise.all(pending)
-      await journal.close()
-      check()
-      assert.deepEqual(frontiers(journal), [last[2], last[2], last[2]])
-    },
-  )
+        assert.deepEqual(frontiers(journal), [last[2], last[2], last[2]])
+        assert.equal(isAsynchronous, logBufferBytes > 64 * 1024)
+      },
+    )
+  }
 
   test('D4: many committers share syncs, and each gets its own LSN', quick, async (context) => {
     let syncs = 0

@@ -14,8 +14,9 @@ import {
 import { join, relative } from 'node:path'
 import { after, before as beforeAll, suite, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 
-import { type FsysError, type Journal, type JournalOptions, openJournal, openJournalSync } from 'fsys'
+import { type FsysError, type Journal, type JournalOptions, openJournal, openJournalSync, openReader } from 'fsys'
 
 import { owners } from '#src/platform/owners.js'
 import type { Storage } from '#src/storage/storage.js'
@@ -59,7 +60,7 @@ suite('within one process', () => {
       join(directory, 'self', 'self', 'link.wal'),
       `${directory}/below/../a.wal`,
       relative(process.cwd(), path),
-      new URL(`file://${directory}/a.wal`),
+      pathToFileURL(path),
     ]
     const before = readdirSync(directory)
     for (const name of names) {
@@ -245,6 +246,29 @@ suite('who holds a lock', () => {
     await staysRefused(
       await heldByOther(context, (holder) => ({ ...holder, pidNamespace: 'pid:[1]', startTime: 1, pid: 4_000_000 })),
     )
+  })
+
+  test('D8: nobody can tell about another pid namespace, a real one', linux, async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    const through = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+    const child = startChild(context, 'agent', [], { through })
+    const started = await Promise.race([child.ask<Answer>({ do: 'open', path } satisfies Command), child.ended])
+    if (!('isDone' in started)) {
+      context.skip(`there are no other namespaces here: ${started.stderr.trim()}`)
+      return
+    }
+    assert.equal(started.pid, 1, 'it is the first process of its namespace')
+    assert.match((await staysRefused(path)).message, /process 1 on host/u)
+    await child.kill()
+    await staysRefused(path)
+    unlinkSync(`${path}.lock`)
+    // And the other way round: from in there, this process cannot be seen.
+    const journal = await openHere(context, path)
+    const other = startChild(context, 'agent', [], { through })
+    const { code, holderPid }: Answer = await other.ask({ do: 'open', path } satisfies Command)
+    assert.deepEqual([code, holderPid], ['ERR_FSYS_LOCKED', process.pid])
+    await journal.close()
+    assert.equal((await other.ask<Answer>({ do: 'open', path } satisfies Command)).isDone, true)
   })
 
   test('D8: nobody can tell about another host', quick, async (context) => {
@@ -576,6 +600,60 @@ suite('races', () => {
   )
 })
 
+suite('contention', () => {
+  test(
+    'D2 D3 D8: processes that write, close and die in turns never write at the same time, and lose nothing confirmed',
+    long,
+    async (context) => {
+      const path = join(temporaryDirectory(context), 'a.wal')
+      const first = Number(process.env['FSYS_TEST_SEED'] ?? Date.now() % 2 ** 31)
+      context.diagnostic(`FSYS_TEST_SEED=${first} repeats it, as far as times can be repeated`)
+      const confirmed: string[] = []
+      const isOver = AbortSignal.timeout(CONTENTION_MS)
+      let processes = 0
+      const contend = async (): Promise<void> => {
+        while (!isOver.aborted) {
+          const child = startChild(context, 'contender', [path, `${first + processes++}`])
+          const stop = (): unknown => child.kill()
+          isOver.addEventListener('abort', stop)
+          for await (const line of child.lines) {
+            if (!line.startsWith('confirmed ')) assert.fail(line)
+            confirmed.push(line.slice('confirmed '.length))
+          }
+          isOver.removeEventListener('abort', stop)
+          await child.ended
+        }
+      }
+      await Promise.all(Array.from({ length: 6 }, contend))
+
+      const journal = await openHere(context, path)
+      await journal.close()
+      const labels: string[] = []
+      const reader = openReader(path)
+      for (const { payload } of reader) {
+        const [holder = '', number = ''] = payload.toString().split(' ', 2)
+        // The records of one holder stand together, from its first on.
+        const [holderBefore, numberBefore] = labels.at(-1)?.split(' ') ?? []
+        assert.equal(Number(number), holder === holderBefore ? Number(numberBefore) + 1 : 0, `${holder} ${number}`)
+        labels.push(`${holder} ${number}`)
+      }
+      assert.equal(reader.tailState, 'clean-end')
+      reader.close()
+      const there = new Set(labels)
+      assert.equal(there.size, labels.length, 'each is there once')
+      assert.deepEqual(
+        confirmed.filter((label) => !there.has(label)),
+        [],
+        'what was confirmed is there',
+      )
+      const holders = new Set(labels.map((label) => label.split(' ')[0]))
+      context.diagnostic(`${confirmed.length} confirmed records of ${holders.size} holders in ${processes} processes`)
+      assert.ok(holders.size > 5)
+    },
+  )
+})
+
+const CONTENTION_MS = Number(process.env['FSYS_TEST_SECONDS'] ?? 3) * 1000
 const RACERS = 8
 const ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 20)
 const KILLING_ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 8)

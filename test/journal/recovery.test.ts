@@ -731,6 +731,55 @@ suite('the mark', () => {
     },
   )
 
+  for (const isMarked of [true, false]) {
+    const beside = isMarked ? 'with a mark' : 'without a mark'
+    test(
+      `D6: ${beside}, a page that is dropped from the cache between two reads is not confirmed`,
+      quick,
+      async (context) => {
+        const path = await marked(context, HEALTHY_RECORDS)
+        const records = Array.from({ length: 5 }, (_, number) => Buffer.alloc(300_000, `${number}`))
+        writeFileSync(path, frames(...records), { flag: 'a' })
+        if (!isMarked) unlinkSync(`${path}.mark`)
+        const size = statSync(path).size
+        // A failed sync has left these bytes in the cache alone.
+        const lost = { from: size - 700_000, bytes: 4096 }
+        const whole = readFileSync(path)
+        let reads = 0
+        const storage = interposed(({ name, path: of, values }) => {
+          const [target, position] = values as [Buffer, number]
+          if (name !== 'file.read' || of !== path) return
+          if (position > lost.from || position + target.length < lost.from || ++reads !== 2) return
+          overwrite(path, Buffer.from(whole).fill(0, lost.from, lost.from + lost.bytes))
+        })
+        for (const opening of [
+          () => openJournal(path, { storage }),
+          () => rejected(() => openJournalSync(path, { storage })),
+        ]) {
+          reads = 0
+          overwrite(path, whole)
+          const error = (await opening().catch((failure: unknown) => failure)) as FsysError
+          assert.deepEqual([error.code, error.lsn], ['ERR_FSYS_CHANGED', size - 3 * 300_012], String(error))
+          assert.equal(existsSync(`${path}.lock`), false)
+        }
+        const journal = await openJournal(path)
+        assert.deepEqual(
+          [journal.info.recovery.cleanEnd, journal.info.recovery.savedTail?.validFrames],
+          [size - 3 * 300_012, 2],
+        )
+        await goesOn(journal)
+      },
+    )
+  }
+
+  test('D6: a mark that is not where a record ends is no reason to refuse', quick, async (context) => {
+    const path = await marked(context, HEALTHY_RECORDS)
+    writeFileSync(`${path}.mark`, slots({ ...markOf(path), durableLsn: 30 }))
+    const journal = await openJournal(path)
+    assert.equal(journal.info.recovery.bytesRewritten, 22)
+    await goesOn(journal)
+  })
+
   const useless: Readonly<Record<string, (mark: Buffer, parts: Mark) => Buffer>> = {
     'that is empty': () => Buffer.alloc(0),
     'of zeros': () => Buffer.alloc(8192),

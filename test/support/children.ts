@@ -21,7 +21,8 @@ export function fixturePath(name: string): string {
 export class Child {
   readonly process: ChildProcess
   readonly ended: Promise<Ending>
-  readonly #lines: AsyncIterator<string>
+  /** What it says. */
+  readonly lines: AsyncIterableIterator<string>
 
   constructor(context: Pick<TestContext, 'after'>, child: ChildProcess) {
     this.process = child
@@ -34,7 +35,7 @@ export class Child {
       child.on('error', reject)
       child.on('close', (code, signal) => resolve({ code, signal, stderr }))
     })
-    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
+    this.lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
     context.after(() => this.kill())
   }
 
@@ -44,7 +45,7 @@ export class Child {
 
   /** The next line that it says. */
   async hear<Message>(): Promise<Message> {
-    const line = await this.#lines.next()
+    const line = await this.lines.next()
     if (line.done) throw new Error(`the child has ended: ${JSON.stringify(await this.ended)}`)
     return JSON.parse(line.value) as Message
   }
