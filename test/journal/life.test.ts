@@ -20,6 +20,7 @@ import { Worker } from 'node:worker_threads'
 import {
   asLsn,
   type DurableLsn,
+  type FsysError,
   type Journal,
   type JournalOptions,
   type JournalReader,
@@ -392,6 +393,72 @@ suite('what is unfinished, and who meets it', () => {
     assert.ok(confirmed.length > 50)
     assert.ok(readFileSync(path).equals(frames(...records)))
     assert.equal(existsSync(`${path}.lock`), false)
+  }
+
+  for (const seed of seeds) {
+    test(
+      `D2 D3 D5 D10: any mixture of calls, one of which fails on the disk (FSYS_TEST_SEED=${seed})`,
+      quick,
+      async (context) => {
+        await failingMixture(context, seed)
+      },
+    )
+  }
+
+  /** As `mixture`, until a write or a sync fails. Whatever was confirmed by then is there. */
+  async function failingMixture(context: TestContext, seed: number): Promise<void> {
+    const random = seededRandom(seed)
+    const path = join(temporaryDirectory(context), 'a.wal')
+    let left = 2 + Math.floor(random() * 60)
+    let failed: unknown
+    const storage = interposed(({ name, isSync, path: of }) => {
+      if (of === path && /file\.(write|dataSync)/u.test(name) && --left === 0) {
+        failed = random() < 0.5 ? systemError('ENOSPC', -28) : systemError('EIO')
+        throw failed
+      }
+      return isSync || random() < 0.5 ? undefined : sleep(random() * 2)
+    })
+    const journal = await openJournal(path, { storage, logBufferBytes: random() < 0.5 ? 4096 : 262_144 })
+    const records: Buffer[] = []
+    const settled: Promise<unknown>[] = []
+    let confirmed = 0
+    let failures = 0
+    let first: unknown
+    const isFailure = (error: unknown): void => {
+      failures++
+      // Who waits for a failed call may hear of it later than who calls next.
+      const named = (error as FsysError).code === 'ERR_FSYS_POISONED' ? (error as FsysError).cause : error
+      first ??= named
+      assert.equal(named, first)
+      assert.equal((named as FsysError).cause, failed)
+    }
+    const confirm = (promise: Promise<number>): void => {
+      settled.push(promise.then((lsn) => (confirmed = Math.max(confirmed, lsn)), isFailure))
+    }
+    for (let isOver = false; !isOver; isOver = failures >= 20) {
+      const record = Buffer.alloc(Math.floor(random() ** 4 * 30_000), records.length)
+      try {
+        const before = journal.nextLsn
+        if (random() < 0.5) journal.append(record)
+        else confirm(journal.commit(record))
+        if (journal.nextLsn > before) records.push(record)
+        if (random() < 0.1) settled.push(journal.flush().catch(isFailure))
+        if (random() < 0.03) journal.flushSync()
+        if (random() < 0.03) confirmed = Math.max(confirmed, journal.syncThroughSync(journal.nextLsn))
+        if (random() < 0.1) confirm(journal.syncThrough(journal.nextLsn))
+      } catch (error) {
+        isFailure(error)
+      }
+      if (random() < 0.2) await setImmediate()
+    }
+    await Promise.all(settled)
+    assert.ok(journal.durableLsn >= confirmed && journal.writtenLsn >= journal.durableLsn)
+    await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED', cause: first })
+    const next = await openJournal(path)
+    const { cleanEnd, records: count } = next.info.recovery
+    await next.close()
+    assert.ok(cleanEnd >= confirmed, `${cleanEnd} of ${confirmed}`)
+    assert.ok(readFileSync(path).equals(frames(...records.slice(0, count))))
   }
 
   test('D4b D10: the blocking twins in the middle of a large asynchronous write', quick, async (context) => {
@@ -1007,6 +1074,33 @@ suite('reading', () => {
       { code: 'ERR_FSYS_CLOSED' },
     )
     reader.close()
+  })
+
+  test('whatever call fails, a reader that is closed has no descriptor left', quick, async (context) => {
+    const journal = await openHere(context)
+    journal.appendBatch(['a', 'x'.repeat(2 * 2 ** 20), 'b'])
+    await journal.close()
+    for (let failing = 1, isReached = true; isReached; failing++) {
+      const files = new OpenFiles()
+      let made = 0
+      const storage = interposed(({ name }) => {
+        if (++made === failing && name !== 'file.close') throw systemError('EIO')
+      }, files.count)
+      try {
+        const reader = openReader(journal.info.path, { storage })
+        try {
+          for await (const { lsn } of reader) reader.readAt(lsn)
+          reader.refresh()
+          reader.scan(() => {})
+        } finally {
+          reader.close()
+        }
+      } catch (error) {
+        assert.equal((error as FsysError).code, 'ERR_FSYS_IO', `call ${failing}: ${String(error)}`)
+      }
+      assert.equal(files.open, 0, `descriptors after call ${failing}`)
+      isReached = made >= failing
+    }
   })
 
   test('a callback that throws leaves the reader behind its record', quick, async (context) => {
