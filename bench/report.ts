@@ -36,7 +36,7 @@ export function renderResults(results: readonly ContestResult[]): string {
 
 function renderContest({ contest, rounds, rows, verdicts }: ContestResult): string {
   return [
-    `### ${contest.name}`,
+    `## ${contest.name}`,
     '',
     `${contest.unit}, median of ${rounds} interleaved rounds (least to most)`,
     '',
