@@ -112,6 +112,9 @@ async function removeLeftovers(lock: string, all: boolean): Promise<string[]> {
   const leftovers = new Set(await run(findLeftovers(nodeStorage, lock)))
   for (const path of all ? await findUnreadable(lock) : []) leftovers.add(path)
   for (const path of leftovers) {
+    // Somebody may have taken it over since it was found.
+    const { holder } = await run(readLock(nodeStorage, path))
+    if (holder !== undefined && !nodeStorage.owners.isGone(holder.owner)) continue
     await nodeStorage.unlink(path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error
     })

@@ -19,8 +19,8 @@ import { Writer } from './writer.js'
  *
  * Rejects with a FsysError of code ERR_FSYS_LOCKED (somebody writes to it), ERR_FSYS_DAMAGED, ERR_FSYS_AMBIGUOUS_GAP,
  * ERR_FSYS_NOT_A_JOURNAL, ERR_FSYS_TAIL_NOT_SAVED, ERR_FSYS_NOT_FOUND, ERR_FSYS_NOT_A_FILE, ERR_FSYS_ACCESS,
- * ERR_FSYS_READ_ONLY, ERR_FSYS_NO_SPACE or ERR_FSYS_IO, each with the file untouched; of code ERR_FSYS_CHANGED when its records
- * were whole only in the page cache; with a TypeError or RangeError for bad options; with the signal's reason.
+ * ERR_FSYS_READ_ONLY, each with the file untouched; ERR_FSYS_NO_SPACE or ERR_FSYS_IO, by when what a crash left may have been
+ * saved and cut off, but no valid record; ERR_FSYS_CHANGED when its records were whole only in the page cache; with a TypeError or RangeError for bad options; with the signal's reason.
  */
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)
@@ -65,7 +65,7 @@ export class Journal {
   readonly #recordBytesMax: number
   readonly #releaseMemory: () => void
   readonly #forgetAtExit: () => void
-  #state: 'open' | 'closing' | 'closed' = 'open'
+  #state: 'open' | 'closing' | 'handed over' | 'closed' = 'open'
   #durableLsn: DurableLsn
   #durable: Promise<DurableLsn>
   /** The first write or sync that failed (D5). */
@@ -119,7 +119,8 @@ export class Journal {
   append(record: Uint8Array | string): Lsn {
     if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
     if (typeof record === 'string') return this.#appendText(record)
-    if (!(record instanceof Uint8Array) || record.length === 0) checkRecord(record)
+    if (!(record instanceof Uint8Array) || record.length === 0 || record.length !== record.byteLength)
+      checkRecord(record)
     if (record.length > this.#recordBytesMax) throw this.#tooLarge(record.length)
     return (this.#buffer.stage(record) || this.#appendSlowly(record)) as Lsn
   }
@@ -132,6 +133,9 @@ export class Journal {
    */
   appendBatch(records: Iterable<Uint8Array | string>): Lsn {
     if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
+    if (typeof records === 'string' || typeof records?.[Symbol.iterator] !== 'function') {
+      throw invalidArgument('a batch must be an array of records, or another iterable of them')
+    }
     const isStable = Array.isArray(records)
     const batch: Uint8Array[] = []
     let frameBytes = 0
@@ -222,16 +226,17 @@ export class Journal {
 
   /**
    * As `close`, without letting anything else run in this thread. While a write or a sync is unfinished, the descriptor and
-   * the lock are released only when that has returned, soon after; `close` waits for it.
+   * the lock are released only when that has returned, soon after; `close` waits for it. Syncs also where `close` has been
+   * called and is still waiting, and in an exit handler that runs behind the journal's own.
    */
   closeSync(): void {
-    if (this.#state !== 'open') return
+    if (this.#state === 'closed') return
     this.#state = 'closing'
     try {
       if (this.#failure !== undefined) throw this.#refusal('close')
       if (this.#durableLsn < this.nextLsn) this.#syncSync()
     } finally {
-      this.#closed = this.#releaseWhenIdle()
+      this.#closed ??= this.#releaseWhenIdle()
     }
   }
 
@@ -281,7 +286,9 @@ export class Journal {
     } catch (error) {
       this.#poison(error, 'write to')
     }
-    this.#state = 'closed'
+    // An exit handler that comes later may still sync this by `closeSync`; the mark is not written without the lock.
+    this.#state = 'handed over'
+    this.#opened.mark.closeSync()
     if (!this.#writer.isBusy) this.#opened.lock.releaseSync()
   }
 
@@ -323,6 +330,11 @@ export class Journal {
   }
 
   #finishGroup(): void {
+    // Whatever went wrong: nobody is told that something is durable that is not.
+    if (this.#groups.awaitedLsn > this.#durableLsn) {
+      this.#poison(new Error('fsys is broken, please report it: a group ends before it is durable'), 'sync')
+      return
+    }
     this.#groups.finish().resolve(this.#durableLsn)
   }
 

@@ -1,14 +1,14 @@
 import { basename, dirname, join } from 'node:path'
 
 import type { Kernel } from '../checksum/kernel.js'
-import { FsysError, errnoOf, storageFailure } from '../errors.js'
+import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, Storage, StorageFile } from '../storage/storage.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { type FileLock, acquireLock } from './lock.js'
 import { SingleFileSpace } from './log-space.js'
 import { MarkKeeper, type MarkReading, readMark } from './mark.js'
-import { lockPath, markPath } from './names.js'
+import { isSideName, lockPath, markPath } from './names.js'
 import type { JournalOptions, Settled } from './options.js'
 import { type Recovered, type Recovery, examine, mend, refusal } from './recovery.js'
 
@@ -63,6 +63,7 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     return { path, lock, mark, space: new SingleFileSpace(file, blocking), recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
+    if (signal?.aborted && error === signal.reason) throw error
     throw storageFailure(error, attempt, { path: givenPath })
   }
 }
@@ -80,8 +81,14 @@ function* bestEffort(undoStep: () => Steps<void>): Steps<void> {
   }
 }
 
-/** The path without links, of a file that need not be there; of its directory, which must be. */
+/** A journal's path without links. The file need not be there, its directory must be. */
 export function* resolve(storage: Storage, path: string, attempt: string): Steps<string> {
+  const real = yield* withoutLinks(storage, path, attempt)
+  if (!isSideName(real)) return real
+  throw invalidArgument(`${attempt}: a name that ends like this belongs to a file beside another journal`)
+}
+
+function* withoutLinks(storage: Storage, path: string, attempt: string): Steps<string> {
   try {
     return yield* call(storage, 'realPath', path)
   } catch (error) {

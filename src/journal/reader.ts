@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 
 import type { Kernel } from '../checksum/kernel.js'
-import { type ErrorCode, FsysError, errnoOf, storageFailure } from '../errors.js'
+import { type ErrorCode, FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
 import { call, type Steps, run, runSync } from '../storage/steps.js'
@@ -216,6 +216,7 @@ export class JournalReader implements Disposable {
    * `readAt`; anything else that reads is ERR_FSYS_BUSY in it, and `close` takes effect behind the batch that it is called for.
    */
   scan(callback: ScanCallback): number {
+    if (typeof callback !== 'function') throw invalidArgument('scan must be given a function')
     this.#catchUp()
     // The callback looks at the kernel's own memory: nothing else may be read into it, and nobody else may get it.
     this.#isBusy = true
@@ -334,6 +335,8 @@ export class JournalReader implements Disposable {
     try {
       return yield* this.#cursor.advance()
     } catch (error) {
+      // It may have stopped in the middle of a zero run: what stands behind that must not be taken for the continuation.
+      this.#cursor.restart(this.#position, this.#cursor.fileSize)
       throw this.#failure(error)
     }
   }

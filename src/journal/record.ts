@@ -13,6 +13,8 @@ export function checkRecord(record: unknown): asserts record is Uint8Array {
       `a record must be a Uint8Array or a string, not ${type === 'object' ? 'another object' : type}`,
     )
   }
+  // The length is what everything here goes by.
+  if (record.length !== record.byteLength) throw invalidArgument('a record must not have a length of its own making')
   if (record.length === 0 && hasLostItsMemory(record)) {
     throw invalidArgument('a record must not be a Uint8Array whose memory was transferred away, or has shrunk away')
   }

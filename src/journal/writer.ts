@@ -113,11 +113,13 @@ export class Writer {
     let lsn = this.#writtenLsn
     let checksum = 0
     let taken = 0
+    // `subarray` of a subclass goes through its constructor.
+    const source = new Uint8Array(record.buffer, record.byteOffset, record.length)
     let filled = HEADER_BYTES
     encodeHeader(view, 0, record.length)
     for (;;) {
       const piece = Math.min(record.length - taken, memory.length - filled)
-      memory.set(record.subarray(taken, taken + piece), filled)
+      memory.set(source.subarray(taken, taken + piece), filled)
       taken += piece
       filled += piece
       checksum = this.#buffer.checksum(checksum, slot, filled)
