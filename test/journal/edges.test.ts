@@ -90,7 +90,7 @@ test("an oversize record's class does not come in the way of its bytes", async (
   class Sized extends Uint8Array {
     // As many classes do, it takes a length only, where `subarray` would give a buffer.
     constructor(length: number) {
-      super(Number(length))
+      super(new ArrayBuffer(length))
     }
   }
   const journal = await openJournal(join(temporaryDirectory(context), 'a.wal'), { logBufferBytes: 4096 })
