@@ -937,6 +937,67 @@ suite('the mark', () => {
   })
 })
 
+suite('an open that does not come to its end', () => {
+  interface Case {
+    /** What stands in the file. */
+    readonly bytes: Buffer
+    readonly isMarked: boolean
+    readonly options: JournalOptions
+    readonly cleanEnd: number
+  }
+  const torn = Buffer.concat([HEALTHY, frame('torn').subarray(0, -1)])
+  const gap = Buffer.concat([HEALTHY, Buffer.alloc(512 - HEALTHY.length), frames('behind')])
+  const cases: Readonly<Record<string, Case>> = {
+    'of nothing': { bytes: Buffer.alloc(0), isMarked: false, options: {}, cleanEnd: 0 },
+    'of a torn tail': { bytes: torn, isMarked: false, options: {}, cleanEnd: 52 },
+    'of a torn tail above a mark': { bytes: torn, isMarked: true, options: {}, cleanEnd: 52 },
+    'of damage below a mark': {
+      bytes: Buffer.concat([HEALTHY.subarray(0, 35), Buffer.from('x'), HEALTHY.subarray(36)]),
+      isMarked: true,
+      options: { onDamage: 'cut' },
+      cleanEnd: 35,
+    },
+    'of a gap that is skipped': { bytes: gap, isMarked: false, options: { gaps: 'skip' }, cleanEnd: gap.length },
+    'of a gap that is cut': { bytes: gap, isMarked: false, options: { gaps: 'cut' }, cleanEnd: 52 },
+  }
+  for (const [what, { bytes, isMarked, options, cleanEnd }] of Object.entries(cases)) {
+    test(
+      `D2 D6 D7: ${what}: killed at any call, the next one does the same, and nothing is lost`,
+      quick,
+      async (context) => {
+        for (let dying = 1, isReached = true; isReached; dying++) {
+          const path = isMarked ? await marked(context, HEALTHY_RECORDS) : place(context)
+          overwrite(path, bytes)
+          let made = 0
+          const files = new OpenFiles()
+          const storage = interposed(({ name }) => {
+            // The dead do nothing more, but what they had open is closed.
+            if (++made >= dying && name !== 'file.close') throw new Error('killed')
+          }, files.count)
+          const journal = await openJournal(path, { ...options, storage }).catch((error: unknown) => {
+            assert.match(String(error), /killed/u)
+          })
+          isReached = journal === undefined
+          await journal?.close()
+          assert.equal(files.open, 0)
+          for (const name of readdirSync(dirname(path)))
+            if (name.includes('.lock')) unlinkSync(join(dirname(path), name))
+
+          const next = await openJournal(path, options)
+          assert.equal(next.nextLsn, cleanEnd, `call ${dying}`)
+          const tail = withoutZeros(bytes.subarray(cleanEnd))
+          const saved = readdirSync(dirname(path)).filter((name) => /corrupt-\d+(\.\d+)?$/u.test(name))
+          assert.deepEqual(saved, tail.length === 0 ? [] : [`a.wal.corrupt-${cleanEnd}`], `call ${dying}`)
+          if (tail.length > 0) assert.deepEqual(readFileSync(`${path}.corrupt-${cleanEnd}`), tail)
+          assert.deepEqual(readFileSync(path), bytes.subarray(0, cleanEnd))
+          await goesOn(next)
+          assert.equal(markOf(path).durableLsn, statSync(path).size)
+        }
+      },
+    )
+  }
+})
+
 /** A journal file of these bytes, and nothing beside it. */
 function place(context: TestContext, ...bytes: readonly Buffer[]): string {
   const path = join(temporaryDirectory(context), 'a.wal')
