@@ -1,6 +1,6 @@
 // Builds everything: the WebAssembly kernel (embedded as bytes in a generated module), then the TypeScript projects.
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 
 const run = (script, ...options) => execFileSync(process.execPath, [script, ...options], { stdio: 'inherit' })
 
@@ -8,3 +8,6 @@ run('scripts/build-kernel.js')
 
 const projects = ['src', 'test', 'demo', 'bench'].filter((name) => existsSync(`${name}/tsconfig.json`))
 run('node_modules/typescript/bin/tsc', '--build', ...projects)
+
+// `npx fsys` in a checkout runs it as a program; what npm installs, npm makes executable.
+chmodSync('dist/cli/main.js', 0o755)
