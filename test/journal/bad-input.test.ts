@@ -50,7 +50,7 @@ import { interposed, systemError } from '../support/interposed.js'
 import { type FileSystem, mountSmall, remountReadOnly } from '../support/mounts.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-const quick = { timeout: 60_000 }
+const quick = { timeout: 180_000 }
 
 suite('paths', () => {
   const notJournals: Readonly<Record<string, string | Buffer>> = {

@@ -9,7 +9,7 @@ import type { Known } from '../fixtures/endings.js'
 import { type Ending, startChild } from '../support/children.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-const quick = { timeout: 60_000 }
+const quick = { timeout: 180_000 }
 
 /** Ways for a process to end itself, with the exit code that they lead to. */
 const ORDERLY: Readonly<Record<string, number>> = {
@@ -82,7 +82,7 @@ suite('a process that ends itself hands over what is staged', { concurrency: 4 }
     const { path, ending } = await endedBy(context, 'with many journals')
     assert.equal(ending.code, 0, ending.stderr)
     assert.doesNotMatch(ending.stderr, /MaxListeners/u)
-    for (let number = 0; number < 50; number++) await holds(`${path}.${number}`, 20)
+    for (let number = 0; number < 30; number++) await holds(`${path}.${number}`, 20)
   })
 
   test(

@@ -35,7 +35,7 @@ import { interposed, OpenFiles, systemError } from '../support/interposed.js'
 import { seededRandom } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-const quick = { timeout: 60_000 }
+const quick = { timeout: 180_000 }
 
 suite('appending and syncing', () => {
   test('D4: each step moves its frontier, and no other', quick, async (context) => {

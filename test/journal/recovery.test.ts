@@ -35,7 +35,7 @@ import { interposed, OpenFiles, type StorageCall, systemError } from '../support
 import { mountSmall } from '../support/mounts.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-const quick = { timeout: 60_000 }
+const quick = { timeout: 180_000 }
 const MIB = 2 ** 20
 
 /** Three records, and where they end. */
