@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
+import { unavailable } from './unavailable.js'
+
 export type FileSystem = 'tmpfs' | 'ext4' | 'ext4 without birth times'
 
 /**
@@ -32,7 +34,7 @@ export function mountSmall(context: TestContext, kind: FileSystem, mebibytes: nu
       command('mount', '-o', 'loop', image, path)
     }
   } catch (error) {
-    context.skip(`cannot mount a small ${kind} here: ${(error as Error).message.split('\n', 1)[0]}`)
+    unavailable(context, `cannot mount a small ${kind} here: ${(error as Error).message.split('\n', 1)[0]}`)
     return undefined
   }
   isMounted = true
