@@ -99,8 +99,8 @@ class Schedule {
     const cleanEnd = this.#model.survived(this.disk.image(PATH), 'kill')
     const faults = this.#plan()
     this.#hasLostPower = false
-    this.disk.faults = (operation) => {
-      const fault = faults?.(operation)
+    this.disk.faults = (operation, choices) => {
+      const fault = faults?.(operation, choices)
       if (fault === 'power-cut') this.#hasLostPower = true
       return fault
     }
