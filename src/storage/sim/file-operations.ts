@@ -54,11 +54,11 @@ export class WriteOperation extends Operation<number> {
   /** Writes the first part, if it is to take effect in two: they meet where sectors do, for these are written whole. */
   override begin(): void {
     if (!this.isTorn) return
-    const { random, sectorBytes } = this.caller.medium
+    const { choices, sectorBytes } = this.caller.medium
     const position = checkPosition(this.position)
     const toBoundary = sectorBytes - (position % sectorBytes)
     const boundaries = Math.max(0, Math.ceil((this.#source.length - toBoundary) / sectorBytes))
-    if (boundaries > 0) this.#write(toBoundary + random.below(boundaries) * sectorBytes)
+    if (boundaries > 0) this.#write(toBoundary + choices.below(boundaries) * sectorBytes)
   }
 
   finish(): number {
@@ -114,7 +114,7 @@ export class SyncOperation extends Operation<void> {
 
   fail(code: string): Error {
     const { node } = this.#file
-    if (node.kind === 'file') node.failWriteback(this.#sequence, createFate(this.caller.medium.random))
+    if (node.kind === 'file') node.failWriteback(this.#sequence, createFate(this.caller.medium.choices))
     this.#file.takeError()
     return this.#error(code)
   }

@@ -48,7 +48,7 @@ export class InodeTable {
   }
 
   #reuse(home: DirectoryNode | undefined): number | undefined {
-    if (this.#free.length === 0 || !this.#medium.random.chance(this.#medium.inodeReuse)) return undefined
+    if (this.#free.length === 0 || !this.#medium.choices.chance(this.#medium.inodeReuse)) return undefined
     const found = this.#free.findLastIndex((entry) => entry.home === home)
     return found === -1 ? undefined : this.#free.splice(found, 1)[0]?.inode
   }

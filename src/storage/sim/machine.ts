@@ -1,4 +1,5 @@
 import type { Owner } from '../storage.js'
+import type { Choices } from './choices.js'
 import { createFate } from './fate.js'
 import type { Crash, Fault, FaultHook } from './faults.js'
 import type { Medium } from './medium.js'
@@ -12,6 +13,8 @@ import { WriteWatch } from './write-watch.js'
 
 export interface MachineOptions {
   readonly seed: number
+  /** Instead of a generator with the seed. */
+  readonly choices: Choices | undefined
   readonly sectorBytes: number
   readonly hasBirthTimes: boolean
   readonly hasDirectorySync: boolean
@@ -29,7 +32,7 @@ const PID_NAMESPACE = 'pid:[4026531836]'
 /** A disk, the machine around it, and the processes on it: how operations run, and how they are struck. */
 export class Machine {
   readonly options: MachineOptions
-  readonly random: Random
+  readonly choices: Choices
   readonly scheduler: SimScheduler
   readonly trace: Trace
   readonly watch: WriteWatch
@@ -42,16 +45,16 @@ export class Machine {
   #pids = 100
   #tokens = 0
 
-  constructor(options: MachineOptions, random: Random = new Random(options.seed)) {
+  constructor(options: MachineOptions, choices: Choices = options.choices ?? new Random(options.seed)) {
     this.options = options
-    this.random = random
-    this.scheduler = new SimScheduler(this, random)
+    this.choices = choices
+    this.scheduler = new SimScheduler(this, choices)
     this.trace = new Trace(options.traceLines)
     this.watch = new WriteWatch(options.watchesMemory)
     const { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse } = options
     const now = (): number => this.scheduler.now
     const room = { capacityBytes: Infinity, usedBytes: 0, isReadOnly: false }
-    this.medium = { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse, random, now, ...room }
+    this.medium = { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse, choices, now, ...room }
     this.tree = new Tree(this.medium)
   }
 
@@ -146,7 +149,7 @@ export class Machine {
     this.#processes.length = 0
     this.#boots += 1
     this.medium = { ...this.medium, usedBytes: 0 }
-    this.tree = this.tree.survivor(this.medium, createFate(this.random))
+    this.tree = this.tree.survivor(this.medium, createFate(this.choices))
   }
 
   kill(process: SimProcess): void {
@@ -155,7 +158,7 @@ export class Machine {
     process.die('kill')
     this.scheduler.abandon(
       (operation) => operation.caller === process,
-      (operation) => operation.stage !== 'issued' || !this.random.chance(LOST_WITH_PROCESS_CHANCE),
+      (operation) => operation.stage !== 'issued' || !this.choices.chance(LOST_WITH_PROCESS_CHANCE),
     )
   }
 
@@ -165,17 +168,17 @@ export class Machine {
 
   /** A machine on which the power was cut now; this one goes on. */
   afterPowerCut(source: number | 'none' | 'all'): Machine {
-    const random = new Random(typeof source === 'number' ? source : this.options.seed)
-    const copy = new Machine(this.options, random)
-    copy.medium = { ...this.medium, usedBytes: 0, random, now: () => copy.scheduler.now }
-    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? random : source))
+    const choices = new Random(typeof source === 'number' ? source : this.options.seed)
+    const copy = new Machine(this.options, choices)
+    copy.medium = { ...this.medium, usedBytes: 0, choices, now: () => copy.scheduler.now }
+    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? choices : source))
     copy.#boots = this.#boots + 1
     copy.#pids = this.#pids
     return copy
   }
 
   #prepare(operation: Operation, fault: Fault): void {
-    if (typeof fault === 'string') this.#strike(operation, fault, WHENS[this.random.below(WHENS.length)])
+    if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(WHENS))
     else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when)
     else if ('error' in fault) operation.failure = fault.error
     else operation.limit = fault.short

@@ -1,4 +1,4 @@
-import type { Random } from './random.js'
+import type { Choices } from './choices.js'
 
 /** What every file of a disk shares. */
 export interface Medium {
@@ -14,6 +14,6 @@ export interface Medium {
   readonly hasDirectorySync: boolean
   /** The chance that a new file gets the inode number of one that is gone. */
   readonly inodeReuse: number
-  readonly random: Random
+  readonly choices: Choices
   now(): number
 }

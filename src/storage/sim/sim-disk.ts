@@ -1,5 +1,6 @@
 import { SimStorage } from '../sim-storage.js'
 import type { Owner } from '../storage.js'
+import type { Choices } from './choices.js'
 import { createFate } from './fate.js'
 import type { FaultHook } from './faults.js'
 import { Machine } from './machine.js'
@@ -8,6 +9,8 @@ import type { SimProcess } from './sim-process.js'
 export interface SimDiskOptions {
   /** The same seed, and the same calls, make the same run. */
   readonly seed?: number
+  /** Where choices are drawn from instead: the disk shares it with whoever drives it. */
+  readonly choices?: Choices
   /** What the device writes whole or not at all: 512 (the default), 1024, 2048 or 4096. */
   readonly sectorBytes?: number
   /** False: every birth time is 0. */
@@ -50,8 +53,9 @@ export class SimDisk {
       throw new RangeError(`no device has sectors of ${sectorBytes} bytes`)
     const { birthTimes: hasBirthTimes = true, directorySync: hasDirectorySync = true } = options
     const { watchMemory: watchesMemory = true } = options
+    const { choices } = options
     const flags = { hasBirthTimes, hasDirectorySync, watchesMemory }
-    this.#machine = new Machine({ seed, sectorBytes, inodeReuse, traceLines, host, ...flags })
+    this.#machine = new Machine({ seed, choices, sectorBytes, inodeReuse, traceLines, host, ...flags })
   }
 
   /** Starts a process, or a thread of one: `identity` names what is to be other than by default. */
@@ -123,7 +127,7 @@ export class SimDisk {
   /** The system writes a file back by itself and fails: the loss of a failed sync, told at the next sync of each descriptor. */
   failWriteback(path: string): void {
     const file = this.#machine.tree.fileAt(path)
-    file.failWriteback(file.sequence, createFate(this.#machine.random))
+    file.failWriteback(file.sequence, createFate(this.#machine.choices))
   }
 
   /** The system forgets what it has cached of a file and can read again: after a failed sync, reads see what was lost. */

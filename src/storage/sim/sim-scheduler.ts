@@ -1,7 +1,7 @@
 import { nextTick } from 'node:process'
 
+import type { Choices } from './choices.js'
 import type { Operation } from './operation.js'
-import type { Random } from './random.js'
 
 /** What a scheduler runs operations with. */
 export interface Performer {
@@ -30,7 +30,7 @@ const RESOLVED = Promise.resolve()
  */
 export class SimScheduler {
   readonly #performer: Performer
-  readonly #random: Random
+  readonly #choices: Choices
   #now = 0
   #operations: Operation[] = []
   readonly #soon: (() => void)[] = []
@@ -38,9 +38,9 @@ export class SimScheduler {
   #waiters: (() => void)[] = []
   #isAwake = false
 
-  constructor(performer: Performer, random: Random) {
+  constructor(performer: Performer, choices: Choices) {
     this.#performer = performer
-    this.#random = random
+    this.#choices = choices
   }
 
   get now(): number {
@@ -74,8 +74,8 @@ export class SimScheduler {
   /** A blocking call takes time, and others use it: waiting operations take effect, but their answers wait. */
   pass(): void {
     this.#tick()
-    while (this.#operations.length > 0 && this.#random.chance(PASSING_CHANCE)) {
-      this.#advance(this.#random.below(this.#operations.length), false)
+    while (this.#operations.length > 0 && this.#choices.chance(PASSING_CHANCE)) {
+      this.#advance(this.#choices.below(this.#operations.length), false)
     }
   }
 
@@ -144,7 +144,7 @@ export class SimScheduler {
     this.#tick()
     const timer = this.#timers[0]
     const isDue = timer !== undefined && timer.due <= this.#now
-    const choice = this.#random.below(this.#operations.length + (isDue ? 1 : 0))
+    const choice = this.#choices.below(this.#operations.length + (isDue ? 1 : 0))
     if (choice < this.#operations.length) return this.#advance(choice, true)
     if (timer) this.#fire(timer)
     return true
@@ -165,23 +165,27 @@ export class SimScheduler {
     const operation = this.#operations[place]
     if (operation === undefined) return false
     this.#run(operation)
-    if (operation.stage === 'landed' && mayAnswer && !this.#random.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
+    if (operation.stage === 'landed' && mayAnswer && !this.#choices.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
     if (operation.stage !== 'over') return false
     // A power cut on the way has taken it out already, and the others with it.
-    if (this.#operations[place] === operation) {
-      const last = this.#operations.pop()
-      if (last && last !== operation) this.#operations[place] = last
-    }
+    if (this.#operations[place] === operation) this.#takeOut(place)
     return true
+  }
+
+  /** The others keep their order, so that the first is the one that waits longest. Few wait: `splice` costs more. */
+  #takeOut(place: number): void {
+    const operations = this.#operations
+    for (let at = place + 1; at < operations.length; at += 1) operations[at - 1] = operations[at] as Operation
+    operations.length -= 1
   }
 
   #run(operation: Operation): void {
     try {
       if (operation.stage === 'issued') {
-        operation.isTorn = this.#random.chance(TORN_CHANCE)
+        operation.isTorn = this.#choices.chance(TORN_CHANCE)
         operation.stage = 'begun'
         this.#performer.begin(operation)
-        if (operation.isLong && this.#random.chance(PAUSE_CHANCE)) return
+        if (operation.isLong && this.#choices.chance(PAUSE_CHANCE)) return
       }
       if (operation.stage === 'begun') {
         operation.result = this.#performer.complete(operation)
@@ -212,9 +216,9 @@ export class SimScheduler {
 
   /** Mostly a little; now and then the whole machine stands still. */
   #tick(): void {
-    const bits = this.#random.bits()
+    const bits = this.#choices.below(2 ** 28)
     const fraction = (bits & 0xffff) / 0x10000
-    const kind = bits >>> 20
-    this.#now += fraction * (kind === 0 ? 300 : kind < 16 ? 20 : 0.1) + 0.001
+    const kind = bits >>> 16
+    this.#now += fraction * (kind < 4080 ? 0.1 : kind < 4095 ? 20 : 300) + 0.001
   }
 }
