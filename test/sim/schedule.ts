@@ -103,6 +103,8 @@ class Schedule {
       if (isCrash(error)) counts.crashesInRecovery++
       else counts.failedOpens++
     }
+    // By the model as it was during the open, which can have cut off what a crash would have left.
+    this.#checkCrashPoints()
     if (journal !== undefined) {
       model.opened(journal.nextLsn, cleanEnd)
       world.observe(journal)
@@ -120,11 +122,11 @@ class Schedule {
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
     const points = Array.from({ length: choices.below(6) }, () => disk.operationCount + choices.below(70))
-    disk.faults = (operation) => {
+    disk.faults = (operation, drawn) => {
       if (points.includes(operation.index)) {
         this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least: model.leastAfter('power-cut') })
       }
-      const fault = faults?.(operation)
+      const fault = faults?.(operation, drawn)
       if (fault === 'power-cut') this.#hasLostPower = true
       return fault
     }
@@ -156,7 +158,7 @@ class Schedule {
       case 7:
         return faultAt(soon, 'kill')
       case 8:
-        return anyFault(shortTransfers(choices.below(2 ** 32), 0.2), faultAt(soon, 'power-cut'))
+        return anyFault(shortTransfers(0.2), faultAt(soon, 'power-cut'))
       default:
         return faultAt(soon, 'power-cut')
     }

@@ -1,4 +1,5 @@
 import type { Choices } from './choices.js'
+import type { Survival } from './disk-rules.js'
 
 /** Decides what a power cut or a failed sync leaves. */
 export interface Fate {
@@ -6,6 +7,8 @@ export interface Fate {
   prefix(count: number): number
   /** Which of `count` versions of a sector survives; 0 is the durable one, `count` the newest. */
   version(count: number): number
+  /** How many bytes of a sector are new, if it is torn with this probability; undefined if it is not. */
+  tear(chance: number, sectorBytes: number): number | undefined
   /** Whether the sectors of the next page share one fate. */
   isPageWhole(): boolean
   /** The fate of the next file. */
@@ -19,10 +22,22 @@ export function createFate(source: Choices | 'none' | 'all'): Fate {
   return new DrawnFate(source, 0.5, 0.5)
 }
 
-const NONE: Fate = { prefix: () => 0, version: () => 0, isPageWhole: () => false, ofFile: () => NONE }
+/** As a rule says, and where that leaves it to chance, as a fate does. */
+export function fateBy(rule: Survival, fate: Fate): Fate {
+  return rule === 'some' ? fate : rule === 'all' ? ALL : NONE
+}
+
+const NONE: Fate = {
+  prefix: () => 0,
+  version: () => 0,
+  tear: () => undefined,
+  isPageWhole: () => false,
+  ofFile: () => NONE,
+}
 const ALL: Fate = {
   prefix: (count) => count,
   version: (count) => count,
+  tear: () => undefined,
   isPageWhole: () => false,
   ofFile: () => ALL,
 }
@@ -52,6 +67,10 @@ class DrawnFate implements Fate {
 
   version(count: number): number {
     return this.#choices.chance(this.#oldChance) ? count - 1 - this.#choices.below(count) : count
+  }
+
+  tear(chance: number, sectorBytes: number): number | undefined {
+    return this.#choices.chance(chance) ? sectorBytes - 1 - this.#choices.below(sectorBytes - 1) : undefined
   }
 
   isPageWhole(): boolean {

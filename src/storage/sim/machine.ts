@@ -1,5 +1,6 @@
 import type { Owner } from '../storage.js'
 import type { Choices } from './choices.js'
+import type { DiskRules } from './disk-rules.js'
 import { createFate } from './fate.js'
 import type { Crash, Fault, FaultHook } from './faults.js'
 import type { Medium } from './medium.js'
@@ -15,18 +16,15 @@ export interface MachineOptions {
   readonly seed: number
   /** Instead of a generator with the seed. */
   readonly choices: Choices | undefined
-  readonly sectorBytes: number
-  readonly hasBirthTimes: boolean
-  readonly hasDirectorySync: boolean
-  readonly inodeReuse: number
+  readonly rules: DiskRules
   readonly traceLines: number
-  readonly watchesMemory: boolean
-  readonly host: string
+  readonly watchMemory: boolean
 }
 
 // So many operations in flight of a killed process never take effect: those that no thread had taken up yet.
 const LOST_WITH_PROCESS_CHANCE = 1 / 2
 
+const HOST = 'sim-host'
 const PID_NAMESPACE = 'pid:[4026531836]'
 
 /** A disk, the machine around it, and the processes on it: how operations run, and how they are struck. */
@@ -50,11 +48,11 @@ export class Machine {
     this.choices = choices
     this.scheduler = new SimScheduler(this, choices)
     this.trace = new Trace(options.traceLines)
-    this.watch = new WriteWatch(options.watchesMemory)
-    const { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse } = options
+    this.watch = new WriteWatch(options.watchMemory)
+    const { rules } = options
     const now = (): number => this.scheduler.now
     const room = { capacityBytes: Infinity, usedBytes: 0, isReadOnly: false }
-    this.medium = { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse, choices, now, ...room }
+    this.medium = { rules, choices, now, ...room }
     this.tree = new Tree(this.medium)
   }
 
@@ -71,9 +69,8 @@ export class Machine {
   startProcess(identity: Partial<Owner>): SimProcess {
     this.#pids += 1
     const pid = identity.pid ?? this.#pids
-    const { host } = this.options
     const startTime = this.#pids * 10 + Math.floor(this.scheduler.now / 10)
-    const defaults = { host, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
+    const defaults = { host: HOST, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
     const process = new SimProcess(this, { ...defaults, ...identity })
     this.#processes.push(process)
     return process
@@ -84,6 +81,13 @@ export class Machine {
     if (owner.boot !== me.boot) return owner.boot !== 'unknown' && me.boot !== 'unknown'
     if (owner.pidNamespace !== me.pidNamespace) return false
     return !this.#processes.some((process) => !process.isGone && isSame(process.owner, owner))
+  }
+
+  /** How many files a process has open, in all its threads. */
+  openFilesOf(pid: number): number {
+    return this.#processes
+      .filter((process) => process.owner.pid === pid)
+      .reduce((sum, process) => sum + process.openFiles, 0)
   }
 
   /** In all threads of a process. */
@@ -107,7 +111,7 @@ export class Machine {
     operation.index = this.operationCount
     this.operationCount += 1
     const isCallerAlive = operation.caller.isAlive
-    const fault = this.faults?.(operation)
+    const fault = this.faults?.(operation, this.choices)
     // The hook itself can have cut the power.
     if (isCallerAlive && !operation.caller.isAlive) throw operation.caller.deathError()
     if (fault !== undefined) this.#prepare(operation, fault)
@@ -178,10 +182,14 @@ export class Machine {
   }
 
   #prepare(operation: Operation, fault: Fault): void {
-    if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(WHENS))
+    if (fault === 'lie') operation.isLie = true
+    else if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(WHENS))
     else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when)
-    else if ('error' in fault) operation.failure = fault.error
-    else operation.limit = fault.short
+    else {
+      operation.delayMs = fault.delayMs ?? 0
+      if ('error' in fault) operation.failure = fault.error
+      else if ('short' in fault) operation.limit = fault.short
+    }
   }
 
   #strike(operation: Operation, crash: Crash, when: (typeof WHENS)[number] | undefined): never {

@@ -1,29 +1,22 @@
 import { SimStorage } from '../sim-storage.js'
 import type { Owner } from '../storage.js'
 import type { Choices } from './choices.js'
+import { checkRules, DEFAULT_RULES, type DiskRules } from './disk-rules.js'
 import { createFate } from './fate.js'
 import type { FaultHook } from './faults.js'
 import { Machine } from './machine.js'
 import type { SimProcess } from './sim-process.js'
 
-export interface SimDiskOptions {
-  /** The same seed, and the same calls, make the same run. */
+/** The knobs, and how a disk is watched; everything has a default. */
+export interface SimDiskOptions extends Partial<DiskRules> {
+  /** The same seed, and the same calls, make the same run. Default 1. */
   readonly seed?: number
-  /** Where choices are drawn from instead: the disk shares it with whoever drives it. */
+  /** Where choices are drawn from instead: the disk shares them with whoever drives it. */
   readonly choices?: Choices
-  /** What the device writes whole or not at all: 512 (the default), 1024, 2048 or 4096. */
-  readonly sectorBytes?: number
-  /** False: every birth time is 0. */
-  readonly birthTimes?: boolean
-  /** False: `syncDirectory` answers false, and does nothing. */
-  readonly directorySync?: boolean
-  /** The chance that a new file gets the inode number of one that is gone; by default 1/2. */
-  readonly inodeReuse?: number
-  /** How many lines the trace holds; by default none. */
+  /** How many lines the trace holds. Default 0. */
   readonly traceLines?: number
-  /** Whether the memory of unfinished writes is watched for changes (see `violations`); by default it is. */
+  /** Whether the memory of unfinished writes is watched for changes (`violations`). Default true. */
   readonly watchMemory?: boolean
-  readonly host?: string
 }
 
 /**
@@ -48,14 +41,12 @@ export class SimDisk {
   readonly #processes: Map<SimStorage, SimProcess> = new Map()
 
   constructor(options: SimDiskOptions = {}) {
-    const { seed = 1, sectorBytes = 512, inodeReuse = 0.5, traceLines = 0, host = 'sim-host' } = options
-    if (![512, 1024, 2048, 4096].includes(sectorBytes))
-      throw new RangeError(`no device has sectors of ${sectorBytes} bytes`)
-    const { birthTimes: hasBirthTimes = true, directorySync: hasDirectorySync = true } = options
-    const { watchMemory: watchesMemory = true } = options
-    const { choices } = options
-    const flags = { hasBirthTimes, hasDirectorySync, watchesMemory }
-    this.#machine = new Machine({ seed, choices, sectorBytes, inodeReuse, traceLines, host, ...flags })
+    const { seed = 1, choices, traceLines = 0, watchMemory = true, ...knobs } = options
+    for (const name of Object.keys(knobs))
+      if (!(name in DEFAULT_RULES)) throw new TypeError(`a simulated disk has no option ${name}`)
+    const rules = { ...DEFAULT_RULES, ...knobs }
+    checkRules(rules)
+    this.#machine = new Machine({ seed, choices, rules, traceLines, watchMemory })
   }
 
   /** Starts a process, or a thread of one: `identity` names what is to be other than by default. */
@@ -135,9 +126,17 @@ export class SimDisk {
     this.#machine.tree.fileAt(path).evict()
   }
 
-  /** Flips the bits of `xor` in one byte, on the disk and in the cache. */
-  corrupt(path: string, position: number, xor: number): void {
-    this.#machine.tree.fileAt(path).corrupt(position, xor)
+  /**
+   * Bit rot: flips the bits of `xor` in one byte, on the disk, whatever a sync has promised. Reads see it at once, or, as
+   * the page cache is well, when the disk is read again: after `dropCache`, or another boot.
+   */
+  corrupt(path: string, position: number, xor: number, seen: 'at-once' | 'when-read-again' = 'at-once'): void {
+    this.#machine.tree.fileAt(path).corrupt(position, xor, seen === 'at-once')
+  }
+
+  /** Changes who may do what with a file or a directory, durably: processes are its owner, and not root. */
+  setPermissions(path: string, permissions: number): void {
+    this.#machine.tree.setPermissions(path, permissions)
   }
 
   /** The paths of all files, sorted. */

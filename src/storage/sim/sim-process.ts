@@ -3,7 +3,7 @@ import type { FileDescription } from './file-description.js'
 import type { Machine } from './machine.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
-import { PowerLossError, ProcessDeathError, withoutStack } from './sim-errors.js'
+import { PowerLossError, ProcessDeathError, systemError, withoutStack } from './sim-errors.js'
 import type { Tree } from './tree.js'
 
 /**
@@ -80,6 +80,17 @@ export class SimProcess {
     return count
   }
 
+  get openFiles(): number {
+    return this.#open.size
+  }
+
+  /** One more file is to be opened: fails if there are too many. */
+  checkOpenFiles(path: string): void {
+    const { openFilesMax } = this.medium.rules
+    if (openFilesMax === Infinity || this.#machine.openFilesOf(this.owner.pid) < openFilesMax) return
+    throw systemError('EMFILE', 'open', path)
+  }
+
   opened(description: FileDescription): FileDescription {
     this.#open.add(description)
     return description
@@ -115,6 +126,7 @@ export class SimProcess {
     scheduler.pass()
     this.#mustLive()
     this.#machine.begin(operation)
+    if (operation.delayMs > 0) scheduler.sleep(operation.delayMs)
     if (operation.isLong) scheduler.pass()
     this.#mustLive()
     return this.#machine.complete(operation)

@@ -33,6 +33,8 @@ export class SimScheduler {
   readonly #choices: Choices
   #now = 0
   #operations: Operation[] = []
+  /** Operations that a fault has made slow, by when they go on. */
+  #delayed: { readonly due: number; readonly operation: Operation }[] = []
   readonly #soon: (() => void)[] = []
   #timers: Timer[] = []
   #waiters: (() => void)[] = []
@@ -79,15 +81,22 @@ export class SimScheduler {
     }
   }
 
+  /** A blocking call is slow. */
+  sleep(ms: number): void {
+    this.#now += ms
+  }
+
   /** Rejects what waits, and takes it out; what `isKept` says is kept goes on without anybody waiting. */
   abandon(isMeant: (operation: Operation) => boolean, isKept: (operation: Operation) => boolean): void {
-    for (const operation of this.#operations.filter(isMeant)) {
+    const delayed = this.#delayed.map(({ operation }) => operation)
+    for (const operation of [...this.#operations, ...delayed].filter(isMeant)) {
       operation.answer?.reject(operation.caller.deathError())
       operation.answer = undefined
       if (!operation.isStruck && isKept(operation)) operation.detach()
       else this.#end(operation)
     }
     this.#operations = this.#operations.filter(({ stage }) => stage !== 'over')
+    this.#delayed = this.#delayed.filter(({ operation }) => operation.stage !== 'over')
   }
 
   /** Resolves when nothing is under way. Timers are not waited for. */
@@ -126,11 +135,14 @@ export class SimScheduler {
     this.#isAwake = false
     try {
       if (this.#soon.length > 0) this.#runSoon()
-      else if (this.#operations.length === 0) this.#answerWaiters()
-      // Nobody can tell steps from one another that call nobody back.
-      else while (this.#operations.length > 0 && !this.#goOn());
+      else if (this.#operations.length > 0) {
+        // Nobody can tell steps from one another that call nobody back.
+        while (this.#operations.length > 0 && !this.#goOn());
+      } else if (this.#delayed.length > 0) this.#skipToNext()
+      else this.#answerWaiters()
     } finally {
-      if (this.#soon.length > 0 || this.#operations.length > 0 || this.#waiters.length > 0) this.#wake()
+      const isBusy = this.#soon.length > 0 || this.#operations.length > 0 || this.#delayed.length > 0
+      if (isBusy || this.#waiters.length > 0) this.#wake()
     }
   }
 
@@ -142,12 +154,37 @@ export class SimScheduler {
   /** One step. True if somebody was called back. */
   #goOn(): boolean {
     this.#tick()
+    if (this.#delayed.length > 0) this.#resumeDelayed()
     const timer = this.#timers[0]
     const isDue = timer !== undefined && timer.due <= this.#now
     const choice = this.#choices.below(this.#operations.length + (isDue ? 1 : 0))
     if (choice < this.#operations.length) return this.#advance(choice, true)
     if (timer) this.#fire(timer)
     return true
+  }
+
+  #delay(operation: Operation): void {
+    const due = this.#now + operation.delayMs
+    const place = this.#delayed.findIndex((other) => other.due > due)
+    this.#delayed.splice(place === -1 ? this.#delayed.length : place, 0, { due, operation })
+    operation.delayMs = 0
+  }
+
+  #resumeDelayed(): void {
+    for (let first = this.#delayed[0]; first && first.due <= this.#now; first = this.#delayed[0]) {
+      this.#delayed.shift()
+      this.#operations.push(first.operation)
+    }
+  }
+
+  /** Nothing goes on but what is slow: time passes to the end of that, or to a timer before it. */
+  #skipToNext(): void {
+    const due = this.#delayed[0]?.due ?? this.#now
+    const timer = this.#timers[0]
+    const isTimerFirst = timer !== undefined && timer.due < due
+    this.#now = Math.max(this.#now, isTimerFirst ? timer.due : due)
+    if (isTimerFirst) this.#fire(timer)
+    else this.#resumeDelayed()
   }
 
   #answerWaiters(): void {
@@ -165,6 +202,11 @@ export class SimScheduler {
     const operation = this.#operations[place]
     if (operation === undefined) return false
     this.#run(operation)
+    if (operation.stage === 'begun' && operation.delayMs > 0) {
+      this.#takeOut(this.#operations.indexOf(operation))
+      this.#delay(operation)
+      return false
+    }
     if (operation.stage === 'landed' && mayAnswer && !this.#choices.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
     if (operation.stage !== 'over') return false
     // A power cut on the way has taken it out already, and the others with it.
@@ -185,7 +227,7 @@ export class SimScheduler {
         operation.isTorn = this.#choices.chance(TORN_CHANCE)
         operation.stage = 'begun'
         this.#performer.begin(operation)
-        if (operation.isLong && this.#choices.chance(PAUSE_CHANCE)) return
+        if (operation.delayMs > 0 || (operation.isLong && this.#choices.chance(PAUSE_CHANCE))) return
       }
       if (operation.stage === 'begun') {
         operation.result = this.#performer.complete(operation)
