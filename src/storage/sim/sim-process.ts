@@ -102,7 +102,7 @@ export class SimProcess {
   }
 
   closing(description: FileDescription): void {
-    this.#machine.watch.closing(description.path, description.unanswered)
+    if (this.isAlive) this.#machine.watch.closing(description.path, description.unanswered)
   }
 
   closed(description: FileDescription): void {
