@@ -121,7 +121,7 @@ class Schedule {
     const choices = this.#choices
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
-    const points = Array.from({ length: choices.below(6) }, () => disk.operationCount + choices.below(70))
+    const points = Array.from({ length: choices.below(14) }, () => disk.operationCount + choices.below(60))
     disk.faults = (operation, drawn) => {
       if (points.includes(operation.index)) {
         this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least: model.leastAfter('power-cut') })
