@@ -1,13 +1,17 @@
 import type { Choices } from './choices.js'
+import type { Survival } from './disk-rules.js'
 import type { OperationFacts, OperationKind } from './operation.js'
 
 export type Crash = 'power-cut' | 'kill'
+
+/** Before an operation took effect, in the middle of that, or after it but before the answer. */
+export type Moment = 'before' | 'middle' | 'after'
 
 /**
  * What happens to an operation instead of what should.
  *
  * - A crash comes before the operation took effect, in the middle, or after it but before the answer: where `when` does not
- *   say, by chance.
+ *   say, by chance. `leaves` says what a power cut leaves of what nobody has synced, as for `SimDisk.cutPower`.
  * - `error`: the call fails with this code, and has done nothing; but a sync that fails with EIO, ENOSPC or EDQUOT can lose
  *   what it should have made durable (`failedSyncKeeps`).
  * - `short`: a read or a write moves so many bytes only, and says so.
@@ -16,7 +20,7 @@ export type Crash = 'power-cut' | 'kill'
  */
 export type Fault =
   | Crash
-  | { readonly crash: Crash; readonly when: 'before' | 'middle' | 'after' }
+  | { readonly crash: Crash; readonly when: Moment; readonly leaves?: Survival }
   | { readonly error: string; readonly delayMs?: number }
   | { readonly short: number; readonly delayMs?: number }
   | { readonly delayMs: number }

@@ -1,11 +1,13 @@
 import type { Owner } from '../storage.js'
 import type { Choices } from './choices.js'
-import type { DiskRules } from './disk-rules.js'
-import { createFate } from './fate.js'
-import type { Crash, Fault, FaultHook } from './faults.js'
+import type { DiskRules, Survival } from './disk-rules.js'
+import { createFate, fateBy } from './fate.js'
+import type { Crash, Fault, FaultHook, Moment } from './faults.js'
+import { losses } from './losses.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
 import { Random } from './random.js'
+import { isOfTheWorld, markSimulated } from './sim-errors.js'
 import { SimProcess } from './sim-process.js'
 import { SimScheduler } from './sim-scheduler.js'
 import { Trace } from './trace.js'
@@ -116,7 +118,9 @@ export class Machine {
     if (isCallerAlive && !operation.caller.isAlive) throw operation.caller.deathError()
     if (fault !== undefined) this.#prepare(operation, fault)
     operation.begin()
-    if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
+    if (operation.delayMs > 0)
+      this.trace.add(this.scheduler.now, operation, `begins, and takes ${operation.delayMs} ms`)
+    else if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
   }
 
   complete<Result>(operation: Operation<Result>): Result {
@@ -127,7 +131,10 @@ export class Machine {
       return result
     } catch (error) {
       this.trace.add(this.scheduler.now, operation, 'failed', error)
-      if (error instanceof Error) this.withStack(error)
+      if (error instanceof Error) {
+        if (operation.failure !== undefined || isOfTheWorld(error)) markSimulated(error)
+        this.withStack(error)
+      }
       throw error
     }
   }
@@ -143,7 +150,7 @@ export class Machine {
     operation.caller.over(operation)
   }
 
-  cutPower(): void {
+  cutPower(leaves: Survival): void {
     this.trace.note(this.scheduler.now, 'power cut')
     for (const process of this.#processes) process.die('power-cut')
     this.scheduler.abandon(
@@ -153,12 +160,16 @@ export class Machine {
     this.#processes.length = 0
     this.#boots += 1
     this.medium = { ...this.medium, usedBytes: 0 }
-    this.tree = this.tree.survivor(this.medium, createFate(this.choices))
+    const before = this.tree
+    this.tree = before.survivor(this.medium, fateBy(leaves, createFate(this.choices)))
+    if (this.options.traceLines > 0)
+      for (const loss of losses(before, this.tree, this.options.rules.sectorBytes))
+        this.trace.note(this.scheduler.now, loss)
   }
 
-  kill(process: SimProcess): void {
+  kill(process: SimProcess, note = 'is killed'): void {
     if (!process.isAlive) return
-    this.trace.note(this.scheduler.now, `kill of process ${process.owner.pid}`)
+    this.trace.note(this.scheduler.now, `process ${process.owner.pid} ${note}`)
     process.die('kill')
     this.scheduler.abandon(
       (operation) => operation.caller === process,
@@ -183,8 +194,8 @@ export class Machine {
 
   #prepare(operation: Operation, fault: Fault): void {
     if (fault === 'lie') operation.isLie = true
-    else if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(WHENS))
-    else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when)
+    else if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(MOMENTS), 'some')
+    else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when, fault.leaves ?? 'some')
     else {
       operation.delayMs = fault.delayMs ?? 0
       if ('error' in fault) operation.failure = fault.error
@@ -192,7 +203,7 @@ export class Machine {
     }
   }
 
-  #strike(operation: Operation, crash: Crash, when: (typeof WHENS)[number] | undefined): never {
+  #strike(operation: Operation, crash: Crash, when: Moment, leaves: Survival): never {
     operation.isTorn = when === 'middle'
     try {
       if (when !== 'before') operation.begin()
@@ -200,15 +211,21 @@ export class Machine {
     } catch {
       // It had no effect then.
     }
-    this.trace.add(this.scheduler.now, operation, `struck: ${crash}`)
+    this.trace.add(this.scheduler.now, operation, `meets a ${crash} ${MOMENT_TEXTS[when]}`)
     operation.isStruck = true
-    if (crash === 'power-cut') this.cutPower()
+    if (crash === 'power-cut') this.cutPower(leaves)
     else this.kill(operation.caller)
     throw operation.caller.deathError()
   }
 }
 
-const WHENS = ['before', 'middle', 'after'] as const
+const MOMENTS = ['before', 'middle', 'after'] as const
+
+const MOMENT_TEXTS = {
+  before: 'before it takes effect',
+  middle: 'halfway',
+  after: 'when it is done, before its answer',
+}
 
 /** Owners that do not know their thread are compared by process. */
 function isSame(one: Owner, other: Owner): boolean {

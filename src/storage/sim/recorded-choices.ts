@@ -15,10 +15,9 @@ export class RecordedChoices extends Choices {
     this.#rest = rest
   }
 
-  /** Everything that was drawn, without the zeros at the end, which come by themselves. */
-  get drawn(): number[] {
-    const end = this.#drawn.findLastIndex((value) => value !== 0) + 1
-    return this.#drawn.slice(0, end)
+  /** Everything that was drawn until now. */
+  get drawn(): readonly number[] {
+    return this.#drawn
   }
 
   below(limit: number): number {

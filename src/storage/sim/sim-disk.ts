@@ -1,9 +1,9 @@
 import { SimStorage } from '../sim-storage.js'
 import type { Owner } from '../storage.js'
 import type { Choices } from './choices.js'
-import { checkRules, DEFAULT_RULES, type DiskRules } from './disk-rules.js'
+import { checkRules, DEFAULT_RULES, type DiskRules, type Survival } from './disk-rules.js'
 import { createFate } from './fate.js'
-import type { FaultHook } from './faults.js'
+import type { Crash, FaultHook } from './faults.js'
 import { Machine } from './machine.js'
 import type { SimProcess } from './sim-process.js'
 
@@ -60,10 +60,10 @@ export class SimDisk {
   /**
    * Cuts the power, and starts the machine again: another boot, and what has survived. Every process from before is dead:
    * calls that wait reject now, and each later call fails, with a `PowerLossError`. Callbacks of `soon` still run, so that
-   * nothing hangs; timers do not.
+   * nothing hangs; timers do not. What no sync has covered survives in part, or none or all of it does.
    */
-  cutPower(): void {
-    this.#machine.cutPower()
+  cutPower(leaves: Survival = 'some'): void {
+    this.#machine.cutPower(leaves)
   }
 
   /**
@@ -73,9 +73,17 @@ export class SimDisk {
    */
   killProcess(storage?: SimStorage): void {
     if (storage === undefined) return this.#machine.killAll()
-    const process = this.#processes.get(storage)
-    if (process === undefined) throw new TypeError('this process belongs to another disk')
-    this.#machine.kill(process)
+    this.#machine.kill(this.#processOf(storage))
+  }
+
+  /** Ends a process as if by itself: its files are closed for it, and calls under way are as those of a killed one. */
+  endProcess(storage: SimStorage): void {
+    this.#machine.kill(this.#processOf(storage), 'ends')
+  }
+
+  /** What a process has died of; undefined while it lives. One that has ended counts as killed. */
+  deathOf(storage: SimStorage): Crash | undefined {
+    return this.#processOf(storage).death
   }
 
   /** Asked about each operation; see faults.ts for ready-made ones. */
@@ -199,5 +207,16 @@ export class SimDisk {
    */
   get violations(): readonly string[] {
     return this.#machine.watch.violations
+  }
+
+  /** Puts a line of your own into the trace. */
+  note(text: string): void {
+    this.#machine.trace.note(this.now, text)
+  }
+
+  #processOf(storage: SimStorage): SimProcess {
+    const process = this.#processes.get(storage)
+    if (process === undefined) throw new TypeError('this process belongs to another disk')
+    return process
   }
 }

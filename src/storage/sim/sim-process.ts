@@ -1,4 +1,5 @@
 import type { Clock, Owner, Owners } from '../storage.js'
+import type { Crash } from './faults.js'
 import type { FileDescription } from './file-description.js'
 import type { Machine } from './machine.js'
 import type { Medium } from './medium.js'
@@ -16,7 +17,7 @@ export class SimProcess {
   readonly clock: Clock
   readonly #machine: Machine
   readonly #open: Set<FileDescription> = new Set()
-  #death: 'power-cut' | 'kill' | undefined
+  #death: Crash | undefined
   #unfinished = 0
 
   constructor(machine: Machine, owner: Owner) {
@@ -34,6 +35,10 @@ export class SimProcess {
       startTimer: (delayMs, callback) =>
         this.isAlive ? machine.scheduler.startTimer(this, delayMs, callback) : () => undefined,
     }
+  }
+
+  get death(): Crash | undefined {
+    return this.#death
   }
 
   get isAlive(): boolean {
@@ -67,7 +72,7 @@ export class SimProcess {
     )
   }
 
-  die(death: 'power-cut' | 'kill'): void {
+  die(death: Crash): void {
     this.#death ??= death
     this.#machine.scheduler.stopTimers(this)
     this.#closeAll()
