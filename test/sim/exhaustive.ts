@@ -4,7 +4,7 @@ import type { Crash, Fault, FaultHook } from '#src/storage/sim/faults.js'
 import type { OperationFacts } from '#src/storage/sim/operation.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
-import { type Counts, addCounts, noCounts } from './counts.js'
+import { type Counts, addCounts } from './counts.js'
 import { Violation, must } from './model.js'
 import { type CrashPoint, checkRecovery } from './recovery-check.js'
 import { SmallLife, WORKLOADS, type Workload } from './workloads.js'
@@ -40,6 +40,10 @@ export const noExhaustiveCounts = (): ExhaustiveCounts => ({
   nestedStates: 0,
   distinctNestedStates: 0,
 })
+
+export function addExhaustiveCounts(totals: ExhaustiveCounts, counts: ExhaustiveCounts): void {
+  for (const name of Object.keys(totals) as (keyof ExhaustiveCounts)[]) totals[name] += counts[name]
+}
 
 const WHENS = ['before', 'middle', 'after'] as const
 const CRASHES: readonly Crash[] = ['power-cut', 'kill']
@@ -85,8 +89,8 @@ export async function exhaust(
 
 interface NamedFault {
   readonly fault: Fault
-  /** After the first one: what follows from it. */
-  readonly then?: FaultHook
+  /** What goes wrong after that. */
+  readonly later?: FaultHook
 }
 
 function faultsFor({ kind, length = 0 }: OperationFacts): NamedFault[] {
@@ -95,7 +99,7 @@ function faultsFor({ kind, length = 0 }: OperationFacts): NamedFault[] {
   if ((kind === 'read' || kind === 'write') && length > 1) faults.push({ fault: { short: length - 1 } })
   if (kind === 'write') {
     const full: FaultHook = (operation) => (operation.kind === 'write' ? { error: 'ENOSPC' } : undefined)
-    faults.push({ fault: { error: 'ENOSPC' }, then: full }, { fault: { short: length >>> 1 }, then: full })
+    faults.push({ fault: { error: 'ENOSPC' }, later: full }, { fault: { short: length >>> 1 }, later: full })
   }
   return faults
 }
@@ -139,7 +143,7 @@ async function tryFault(
   world: World,
   workload: Workload,
   index: number,
-  { fault, then }: NamedFault,
+  { fault, later }: NamedFault,
   options: ExhaustiveOptions,
   counts: ExhaustiveCounts,
   seen: Set<string>,
@@ -149,14 +153,15 @@ async function tryFault(
   counts.runs++
   const before = disk.operationCount
   const crash = await runTrial(world, workload, (operation, choices) =>
-    operation.index === index ? fault : operation.index > index ? then?.(operation, choices) : undefined,
+    operation.index === index ? fault : operation.index > index ? later?.(operation, choices) : undefined,
   )
   disk.faults = undefined
   // Nobody is left; a power cut may come now, with calls of the dead still on their way, or not at all.
   disk.killProcess()
   if (crash !== 'power-cut') {
     const least = model.leastAfter('power-cut')
-    for (const fate of fatesOf(options, index)) checkState(world, { disk: disk.afterPowerCut(fate), least }, options, counts, seen)
+    for (const fate of fatesOf(options, index))
+      checkState(world, { disk: disk.afterPowerCut(fate), least }, options, counts, seen)
   }
   await disk.settle()
   world.counts.operations += disk.operationCount - before
@@ -217,15 +222,14 @@ function factsOf({ index, kind, path, to, position, length, isBlocking, process 
   return { index, kind, path, to, position, length, isBlocking, process }
 }
 
-/** All workloads, or each so manyth of them from one on: what one thread of several does. */
+/** The share of one thread of several: each so manyth workload. */
 export async function exhaustAll(
   options: ExhaustiveOptions,
-  share: { readonly of: number; readonly index: number } = { of: 1, index: 0 },
-): Promise<{ readonly counts: ExhaustiveCounts; readonly totals: Counts }> {
-  const counts = noExhaustiveCounts()
-  const totals = noCounts()
+  { thread, threads }: { readonly thread: number; readonly threads: number },
+  counts: ExhaustiveCounts,
+  totals: Counts,
+): Promise<void> {
   for (const [number, workload] of WORKLOADS.entries()) {
-    if (number % share.of === share.index) await exhaust(workload, options, counts, totals)
+    if (number % threads === thread) await exhaust(workload, options, counts, totals)
   }
-  return { counts, totals }
 }

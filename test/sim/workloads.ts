@@ -32,8 +32,8 @@ export class SmallLife {
   async open(way: 'waiting' | 'blocking' = 'blocking'): Promise<Journal> {
     const { disk, model, options } = this.world
     const cleanEnd = model.survived(disk.image(PATH), 'kill')
-    const all = { ...options, storage: this.storage }
-    const journal = way === 'blocking' ? openJournalSync(PATH, all) : await openJournal(PATH, all)
+    const settings = { ...options, storage: this.storage }
+    const journal = way === 'blocking' ? openJournalSync(PATH, settings) : await openJournal(PATH, settings)
     this.journal = journal
     model.opened(journal.nextLsn, cleanEnd)
     return journal
@@ -217,6 +217,8 @@ export const WORKLOADS: readonly Workload[] = [
     name: 'two lives',
     async run(life) {
       await openAndCommit(life)
+      // The lock that a faulty close has left is one of the dead.
+      life.world.disk.killProcess(life.storage)
       await openAndCommit(new SmallLife(life.world))
     },
   },
