@@ -209,12 +209,14 @@ function parseHolder(text: string): LockHolder | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   const { token, host, boot, pidNamespace, pid, thread, startTime } = value as Record<string, unknown>
-  const isWhole =
-    [token, host, boot, pidNamespace].every((field) => typeof field === 'string') &&
-    [pid, thread, startTime].every((field) => Number.isSafeInteger(field)) &&
-    /^[0-9a-z-]{1,64}$/u.test(token as string)
-  if (!isWhole) return undefined
-  return { token: token as string, owner: { host, boot, pidNamespace, pid, thread, startTime } as Owner }
+  if (typeof token !== 'string' || !/^[0-9a-z-]{1,64}$/u.test(token)) return undefined
+  if (typeof host !== 'string' || typeof boot !== 'string' || typeof pidNamespace !== 'string') return undefined
+  if (!isInteger(pid) || !isInteger(thread) || !isInteger(startTime)) return undefined
+  return { token, owner: { host, boot, pidNamespace, pid, thread, startTime } }
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 /** Synced before it gets its name, so that no power loss leaves an empty lock file for a person to remove. */

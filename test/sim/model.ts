@@ -58,6 +58,11 @@ export class Model {
     return end
   }
 
+  /** The file as it must become. */
+  image(): Uint8Array {
+    return this.#bytes.subarray(0, this.endLsn)
+  }
+
   confirmed(lsn: number): void {
     if (lsn > this.#confirmedLsn) this.#confirmedLsn = lsn
   }

@@ -11,8 +11,11 @@ import { PATH, type World } from './world.js'
 export interface CrashPoint {
   readonly disk: SimDisk
   readonly least: number
+  /** Before which operation of the disk that it is a copy of it came. */
+  readonly at?: number
 }
 
+const LOCK = `${PATH}.lock`
 const GOES_ON = Buffer.from('it goes on')
 const GOES_ON_FRAME = referenceFrame(GOES_ON)
 
@@ -23,11 +26,24 @@ const GOES_ON_FRAME = referenceFrame(GOES_ON)
  * Counts as one schedule. Not as one, and all that is left to do, if the file is no journal any more because its first page
  * was lost before anything was confirmed, on a file system without birth times.
  */
-export function checkRecovery(world: World, { disk, least }: CrashPoint): void {
+export function checkRecovery(world: World, point: CrashPoint): void {
+  try {
+    recover(world, point)
+  } catch (error) {
+    const { disk, at } = point
+    if (error instanceof Error && at !== undefined && disk.trace.length > 0) {
+      error.message += `\nafter a power cut before operation ${at}:\n${disk.trace.join('\n')}`
+    }
+    throw error
+  }
+}
+
+function recover(world: World, { disk, least }: CrashPoint): void {
   const { model, counts } = world
   const before = disk.operationCount
   const image = disk.image(PATH) ?? NOTHING
   const cleanEnd = model.prefixOf(image, least, 'crash')
+  if (disk.image(LOCK) !== undefined) counts.takeovers++
   const storage = disk.process()
   let journal
   try {

@@ -22,17 +22,24 @@ import { PATH, World, codeOf, isCrash } from './world.js'
  * such a life could have had: at an operation of it the disk is copied as a power cut would leave it, and the copy goes all
  * the way, alone (`checkRecovery`); at an operation of that recovery, again.
  */
-export async function runSchedule(seed: number, traceLines = 0): Promise<Counts> {
-  return runChoices(new Random(seed), traceLines)
+export async function runSchedule(seed: number): Promise<Counts> {
+  return runChoices(new Random(seed))
+}
+
+export interface ScheduleOptions {
+  readonly traceLines?: number
+  /** Whether some records are of megabytes; otherwise that is left to chance. */
+  readonly areRecordsHuge?: boolean
 }
 
 /** The same, with what is left to chance from elsewhere. */
-export async function runChoices(choices: Choices, traceLines = 0): Promise<Counts> {
-  const schedule = new Schedule(choices, traceLines)
+export async function runChoices(choices: Choices, options: ScheduleOptions = {}): Promise<Counts> {
+  const schedule = new Schedule(choices, options)
   try {
     await schedule.run()
   } catch (error) {
-    if (traceLines > 0 && error instanceof Error) error.message += `\n${schedule.world.disk.trace.join('\n')}`
+    const { trace } = schedule.world.disk
+    if (error instanceof Error && trace.length > 0) error.message += `\nthe disk:\n${trace.join('\n')}\n`
     throw error
   }
   return schedule.world.counts
@@ -46,7 +53,7 @@ class Schedule {
   /** Crashes that this life could have had. */
   #crashPoints: CrashPoint[] = []
 
-  constructor(choices: Choices, traceLines: number) {
+  constructor(choices: Choices, { traceLines = 0, areRecordsHuge = false }: ScheduleOptions) {
     this.#choices = choices
     const hasMark = !choices.chance(0.1)
     const disk = new SimDisk({
@@ -61,7 +68,7 @@ class Schedule {
       gaps: hasMark ? 'refuse' : 'cut',
     } as const
     this.world = new World(disk, options, hasMark)
-    this.#sizes = sizeGenerator(choices)
+    this.#sizes = sizeGenerator(choices, areRecordsHuge)
   }
 
   async run(): Promise<void> {
@@ -121,10 +128,12 @@ class Schedule {
     const choices = this.#choices
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
-    const points = Array.from({ length: choices.below(6) }, () => disk.operationCount + choices.below(70))
+    const points = new Set<number>()
+    for (let count = choices.below(14); count > 0; count--) points.add(disk.operationCount + choices.below(60))
     disk.faults = (operation, drawn) => {
-      if (points.includes(operation.index)) {
-        this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least: model.leastAfter('power-cut') })
+      if (points.has(operation.index)) {
+        const least = model.leastAfter('power-cut')
+        this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least, at: operation.index })
       }
       const fault = faults?.(operation, drawn)
       if (fault === 'power-cut') this.#hasLostPower = true
@@ -230,7 +239,9 @@ class Schedule {
     const index = disk.operationCount + choices.below(40)
     const state: { point: CrashPoint | undefined } = { point: undefined }
     disk.faults = (operation) => {
-      if (operation.index === index) state.point = { disk: disk.afterPowerCut(choices.below(2 ** 32)), least }
+      if (operation.index === index) {
+        state.point = { disk: disk.afterPowerCut(choices.below(2 ** 32)), least, at: index }
+      }
       return undefined
     }
     return state

@@ -4,10 +4,10 @@ import type { Choices } from '#src/storage/sim/choices.js'
 const HUGE_CHANCE = 1 / 5000
 
 /** How long the records of one journal are. Frames that divide sectors and pages end where stale ones begin; others straddle. */
-export function sizeGenerator(choices: Choices): () => number {
+export function sizeGenerator(choices: Choices, areHuge: boolean): () => number {
   const fixed = choices.pick([4, 20, 52, 116, 244, 500, 1012, 2036, 4084])
-  const isHuge = choices.chance(HUGE_CHANCE)
-  if (isHuge) return () => (choices.chance(0.2) ? 2 ** 20 + choices.below(2 ** 21) : choices.below(600))
+  if (areHuge || choices.chance(HUGE_CHANCE))
+    return () => (choices.chance(0.2) ? 2 ** 20 + choices.below(2 ** 21) : choices.below(600))
   switch (choices.below(4)) {
     case 0:
       return () => fixed

@@ -239,31 +239,53 @@ export class Tree {
   /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
   #find(call: Call, path: string, isEndFollowed: boolean): Place {
     if (path === '') throw failure('ENOENT', call)
-    let place: Place = { directory: this.#root, name: '.', node: this.#root }
-    const parts = path.split('/').toReversed()
+    let parts = partsOf(path)
+    let directory = this.#root
+    let name = '.'
+    let node: Node | undefined = this.#root
     let links = 0
-    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-      const { node } = place
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts[index] as string
       if (node === undefined) throw failure('ENOENT', call)
       if (node.kind !== 'directory') throw failure('ENOTDIR', call)
-      if (part === '' || part === '.') continue
+      if (part === '.') continue
+      directory = node
+      name = part
       if (part === '..') {
-        place = { directory: node, name: '.', node: node.parent ?? node }
+        node = directory = node.parent ?? node
+        name = '.'
         continue
       }
       if (part.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
-      const next = node.get(part)
-      if (next?.kind !== 'link' || (!isEndFollowed && parts.length === 0)) {
-        place = { directory: node, name: part, node: next }
-        continue
-      }
+      node = directory.get(part)
+      if (node?.kind !== 'link' || (!isEndFollowed && index === parts.length - 1)) continue
       links += 1
       if (links > LINKS_MAX) throw failure('ELOOP', call)
-      if (next.target.startsWith('/')) place = { directory: this.#root, name: '.', node: this.#root }
-      parts.push(...next.target.split('/').toReversed())
+      parts = [...partsOf(node.target), ...parts.slice(index + 1)]
+      index = -1
+      node = directory = node.target.startsWith('/') ? this.#root : directory
+      name = '.'
     }
-    return place
+    return { directory, name, node }
   }
+}
+
+/** Paths come again and again. */
+const knownParts = new Map<string, readonly string[]>()
+const KNOWN_PARTS_MAX = 1000
+
+/** What a path is made of, without what leads nowhere; but a slash or a dot at its end asks for a directory. */
+function partsOf(path: string): readonly string[] {
+  let parts = knownParts.get(path)
+  if (parts === undefined) {
+    parts = path
+      .split('/')
+      .map((part) => (part === '' ? '.' : part))
+      .filter((part, index, all) => part !== '.' || index === all.length - 1)
+    if (knownParts.size >= KNOWN_PARTS_MAX) knownParts.clear()
+    knownParts.set(path, parts)
+  }
+  return parts
 }
 
 function failure(code: string, call: Call): NodeJS.ErrnoException {
