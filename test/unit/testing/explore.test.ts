@@ -240,6 +240,17 @@ test('a program can wait for simulated time; one that waits for nothing is told 
   assert.match((await failureOf(stuck)).message, /waits, and nothing is under way/)
 })
 
+test('a process that goes on for ever is crashed at last', async () => {
+  for (const crash of ['power-cut', 'kill'] as const) {
+    await explore({ schedules: 10, seed: 1, crashes: [crash] }, async (world) => {
+      const ending = await world.run(async (storage) => {
+        for (;;) await storage.list('/')
+      })
+      assert.equal(ending, crash)
+    })
+  }
+})
+
 test('a process that does not end when it dies is left behind', async () => {
   await exploreEveryCrash({}, async (world) => {
     await world.run((storage) =>
