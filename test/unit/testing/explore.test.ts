@@ -122,10 +122,11 @@ test('every operation is crashed, before, after, and writes in the middle, with 
         const file = await storage.open('/log', 'replace')
         await file.write(new Uint8Array(1024), 0)
         await file.dataSync()
+        await file.close()
       })
     }
   }
-  // Three operations in each life, the closing at its end is none. A crash that has come ends the first life early.
+  // Three operations in each life: there is no crash where a file is closed. One that has come ends its life early.
   const once = await exploreEveryCrash({ fates: 2, crashes: ['power-cut'] }, program)
   assert.equal(once.schedules, 1 + 2 * (2 + 3 + 2) * 4)
   assert.equal(once.powerCuts, once.schedules - 1)
