@@ -129,7 +129,7 @@ class Schedule {
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
     const points = new Set<number>()
-    for (let count = choices.below(14); count > 0; count--) points.add(disk.operationCount + choices.below(60))
+    for (let count = choices.below(24); count > 0; count--) points.add(disk.operationCount + choices.below(60))
     disk.faults = (operation, drawn) => {
       if (points.has(operation.index)) {
         const least = model.leastAfter('power-cut')
