@@ -53,18 +53,17 @@ export interface Explored {
   readonly failedLives: number
 }
 
-export class Tally implements Explored {
-  schedules = 0
-  operations = 0
-  powerCuts = 0
-  kills = 0
-  failedLives = 0
+/** The same, while it is counted. */
+export type Tally = { -readonly [Name in keyof Explored]: number }
 
-  add({ disk, endings }: World): void {
-    this.schedules += 1
-    this.operations += disk.operationCount
-    this.powerCuts += endings['power-cut']
-    this.kills += endings.kill
-    this.failedLives += endings.failed
-  }
+export function emptyTally(): Tally {
+  return { schedules: 0, operations: 0, powerCuts: 0, kills: 0, failedLives: 0 }
+}
+
+export function addTo(tally: Tally, { disk, endings }: World): void {
+  tally.schedules += 1
+  tally.operations += disk.operationCount
+  tally.powerCuts += endings['power-cut']
+  tally.kills += endings.kill
+  tally.failedLives += endings.failed
 }

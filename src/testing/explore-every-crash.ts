@@ -5,8 +5,16 @@ import type { Crash, Fault, Moment } from '../storage/sim/faults.js'
 import type { OperationFacts } from '../storage/sim/operation.js'
 import { Random } from '../storage/sim/random.js'
 import { RecordedChoices } from '../storage/sim/recorded-choices.js'
-import { attempt, Tally, type Explored, type Program, type WorldDiskOptions } from './attempt.js'
-import type { Plan } from './plan.js'
+import {
+  addTo,
+  attempt,
+  emptyTally,
+  type Explored,
+  type Program,
+  type Tally,
+  type WorldDiskOptions,
+} from './attempt.js'
+import { canCrash, type Plan } from './plan.js'
 import { decodeScript, type SetCrash } from './replay-code.js'
 import { reportFailure, type Play, type RecordedAttempt } from './report-failure.js'
 
@@ -30,7 +38,7 @@ export interface ExploreEveryCrashOptions {
 
 /**
  * Runs a program once without a crash, and then once for each operation that it made, with a crash there: before the
- * operation, after it but before its answer, and if it is a write, in the middle. `world.random` makes the simplest choice
+ * operation, after it but before its answer, and if it is a write, in the middle; not where files are closed. `world.random` makes the simplest choice
  * always, and calls go on in their order. Rejects with a `ScheduleError` at the first run that fails.
  */
 export async function exploreEveryCrash(options: ExploreEveryCrashOptions, program: Program): Promise<Explored> {
@@ -48,7 +56,7 @@ interface SeededCrash extends SetCrash {
 type Reached = Pick<OperationFacts, 'index' | 'kind'>
 
 class EveryCrash {
-  readonly tally = new Tally()
+  readonly tally: Tally = emptyTally()
   readonly #options: ExploreEveryCrashOptions
   readonly #program: Program
 
@@ -80,7 +88,7 @@ class EveryCrash {
   async run(crashes: readonly SeededCrash[]): Promise<readonly Reached[]> {
     const reached: Reached[] = []
     const found = await this.#play(crashes, reached, [], 0)
-    this.tally.add(found.world)
+    addTo(this.tally, found.world)
     if (found.hasFailed) await this.#report(crashes, found, this.#options.shrinkAttempts ?? 2000)
     return reached
   }
@@ -88,7 +96,7 @@ class EveryCrash {
   async replay(code: string): Promise<void> {
     const { crashes, draws } = decodeScript(code)
     const found = await this.#play(crashes, [], draws, 0)
-    this.tally.add(found.world)
+    addTo(this.tally, found.world)
     if (found.hasFailed) await this.#report(crashes, found, 0)
   }
 
@@ -115,7 +123,7 @@ class EveryCrash {
     const plan: Plan = {
       crash: undefined,
       faults: ({ index, kind }): Fault | undefined => {
-        reached.push({ index, kind })
+        if (canCrash({ kind })) reached.push({ index, kind })
         const crash = crashes.find(({ at }) => at === index)
         if (crash?.seed !== undefined) rest.begin(new Random(crash.seed))
         return crash

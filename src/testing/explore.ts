@@ -4,7 +4,16 @@ import type { Choices } from '../storage/sim/choices.js'
 import type { Crash } from '../storage/sim/faults.js'
 import { Random } from '../storage/sim/random.js'
 import { RecordedChoices } from '../storage/sim/recorded-choices.js'
-import { attempt, Tally, type Attempt, type Explored, type Program, type WorldDiskOptions } from './attempt.js'
+import {
+  addTo,
+  attempt,
+  emptyTally,
+  type Attempt,
+  type Explored,
+  type Program,
+  type Tally,
+  type WorldDiskOptions,
+} from './attempt.js'
 import { drawPlan, type FaultName } from './plan.js'
 import { decodeScript } from './replay-code.js'
 import { reportFailure, type Play } from './report-failure.js'
@@ -43,7 +52,7 @@ export interface ExploreOptions {
  */
 export async function explore(options: ExploreOptions, program: Program): Promise<Explored> {
   const { disk, crashes = ['power-cut', 'kill'], faults = [], shrinkAttempts = 2000, replay } = options
-  const tally = new Tally()
+  const tally = emptyTally()
   const run = (choices: Choices, traceLines: number): Promise<Attempt> =>
     attempt(program, {
       disk,
@@ -59,7 +68,7 @@ export async function explore(options: ExploreOptions, program: Program): Promis
   if (replay !== undefined) {
     const { draws } = decodeScript(replay)
     const { hasFailed, failure, world } = await play(draws, 0)
-    tally.add(world)
+    addTo(tally, world)
     if (hasFailed)
       await reportFailure({ ...report, failure, again: await play(draws, 0), seed: undefined, attemptsMax: 0 })
     return tally
@@ -83,7 +92,7 @@ async function firstFailure(
     // Run after run: side by side, they would take turns differently each time.
     // oxlint-disable-next-line no-await-in-loop
     const { hasFailed, failure, world } = await run(new Random(seed))
-    tally.add(world)
+    addTo(tally, world)
     if (hasFailed) return { seed, failure }
     // Runs need no turn of the event loop; others do, as timers of a test runner.
     // oxlint-disable-next-line no-await-in-loop

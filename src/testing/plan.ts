@@ -11,7 +11,7 @@ import {
   type FaultHook,
   type Moment,
 } from '../storage/sim/faults.js'
-import type { OperationKind } from '../storage/sim/operation.js'
+import type { OperationFacts, OperationKind } from '../storage/sim/operation.js'
 
 /**
  * What can go wrong with calls, besides crashes.
@@ -60,7 +60,20 @@ function crashHook(choices: Choices, crash: Crash, operations: number): FaultHoo
   const at = operations + choices.below(2 ** (3 + choices.below(8)))
   const when = choices.pick<Moment>(['before', 'middle', 'after'])
   const fault: Fault = { crash, when }
-  return ({ index }) => (index === at ? fault : undefined)
+  let isDue = true
+  return (operation) => {
+    if (!isDue || operation.index < at || !canCrash(operation)) return undefined
+    isDue = false
+    return fault
+  }
+}
+
+/**
+ * Closing a file changes nothing on a disk, so a crash there is one at the next call; and it is where programs overlook
+ * failures, and would do things that nobody does who is dead.
+ */
+export function canCrash({ kind }: Pick<OperationFacts, 'kind'>): boolean {
+  return kind !== 'close'
 }
 
 const EVERY_KIND: readonly [OperationKind, ...OperationKind[]] = [

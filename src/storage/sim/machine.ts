@@ -101,7 +101,7 @@ export class Machine {
 
   token(): string {
     this.#tokens += 1
-    return [this.options.seed, this.#boots, this.#tokens].map((part) => part.toString(16).padStart(8, '0')).join('-')
+    return [this.options.seed, this.#boots, this.#tokens].map((part) => part.toString(16)).join('-')
   }
 
   issue(operation: Operation): void {
@@ -118,9 +118,7 @@ export class Machine {
     if (isCallerAlive && !operation.caller.isAlive) throw operation.caller.deathError()
     if (fault !== undefined) this.#prepare(operation, fault)
     operation.begin()
-    if (operation.delayMs > 0)
-      this.trace.add(this.scheduler.now, operation, `begins, and takes ${operation.delayMs} ms`)
-    else if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
+    if (operation.isLong || operation.delayMs > 0) this.trace.begins(this.scheduler.now, operation)
   }
 
   complete<Result>(operation: Operation<Result>): Result {
