@@ -62,13 +62,15 @@ class Schedule {
       sectorBytes: choices.chance(0.3) ? 4096 : 512,
       birthTimes: hasMark,
     })
+    // More than 64 KiB at a time is written by writes that wait.
+    const areLarge = !areRecordsHuge && choices.chance(0.03)
     const options = {
-      logBufferBytes: choices.chance(0.5) ? 65_536 : 4096,
+      logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
       gaps: hasMark ? 'refuse' : 'cut',
     } as const
     this.world = new World(disk, options, hasMark)
-    this.#sizes = sizeGenerator(choices, areRecordsHuge)
+    this.#sizes = sizeGenerator(choices, areRecordsHuge ? 'huge' : areLarge ? 'large' : 'any')
   }
 
   async run(): Promise<void> {
