@@ -10,6 +10,7 @@ import type { Counts } from './counts.js'
 import { must } from './model.js'
 import { type CrashPoint, checkRecovery } from './recovery-check.js'
 import { sizeGenerator } from './sizes.js'
+import { CRASH_TAILS, leaveTail } from './tails.js'
 import { Tasks } from './tasks.js'
 import { PATH, World, codeOf, isCrash } from './world.js'
 
@@ -63,7 +64,7 @@ class Schedule {
       birthTimes: hasMark,
     })
     // More than 64 KiB at a time is written by writes that wait.
-    const areLarge = !areRecordsHuge && choices.chance(0.03)
+    const areLarge = !areRecordsHuge && choices.chance(0.05)
     const options = {
       logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
@@ -93,6 +94,16 @@ class Schedule {
     const { disk, model, counts } = world
     counts.lives++
     const storage = disk.process()
+    // Where something was confirmed there is a mark, so that no tail can be taken for the work of an older writer.
+    if (model.confirmedLsn > 0 && this.#choices.chance(0.1)) {
+      counts.strangeTails++
+      leaveTail(
+        disk,
+        PATH,
+        CRASH_TAILS[this.#choices.below(CRASH_TAILS.length)] as Uint8Array,
+        this.#choices.chance(0.5),
+      )
+    }
     const image = disk.image(PATH) ?? new Uint8Array(0)
     const cleanEnd = model.survived(image, 'kill')
     this.#hasLostPower = false
