@@ -172,7 +172,7 @@ export function* readLock(storage: Storage, path: string): Steps<LockReading> {
     throw error
   }
   try {
-    const bytes = Buffer.alloc(Math.min(facts.size, LOCK_BYTES_MAX))
+    const bytes = Buffer.allocUnsafe(Math.min(facts.size, LOCK_BYTES_MAX))
     const length = yield* readWhole(file, bytes, 0)
     return { isThere: true, holder: parseHolder(bytes.toString('utf8', 0, length)) }
   } finally {

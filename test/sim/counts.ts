@@ -22,6 +22,8 @@ export interface Counts {
   failedSyncs: number
   failedWrites: number
   tailsSaved: number
+  /** Lives that found one of the tails that there can be (tails.ts), put there on purpose. */
+  strangeTails: number
   takeovers: number
   /** Opens that were refused because somebody else holds the lock. */
   refusedOpens: number
@@ -49,6 +51,7 @@ export function noCounts(): Counts {
     failedSyncs: 0,
     failedWrites: 0,
     tailsSaved: 0,
+    strangeTails: 0,
     takeovers: 0,
     refusedOpens: 0,
     closesInFlight: 0,

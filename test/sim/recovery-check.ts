@@ -101,13 +101,12 @@ function checkWhatIsDurable(
   tail: Uint8Array,
   { savedTail }: Recovery,
 ): void {
-  const after = disk.afterPowerCut('none')
-  const image = after.image(PATH) ?? NOTHING
+  const image = disk.durableImage(PATH) ?? NOTHING
   world.model.prefixOf(image.subarray(0, cleanEnd), cleanEnd, 'power cut after the recovery')
   const last = image.subarray(cleanEnd, cleanEnd + GOES_ON_FRAME.length)
   must(isSame(last, GOES_ON_FRAME), 'D1', () => `the record confirmed after the recovery is lost at a power cut`)
   if (savedTail === undefined) return
-  const saved = after.image(savedTail.path)
+  const saved = disk.durableImage(savedTail.path)
   must(saved !== undefined && isSame(saved, tail), 'D7', () => `the saved tail is lost at a power cut`)
 }
 

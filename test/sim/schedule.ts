@@ -10,6 +10,7 @@ import type { Counts } from './counts.js'
 import { must } from './model.js'
 import { type CrashPoint, checkRecovery } from './recovery-check.js'
 import { sizeGenerator } from './sizes.js'
+import { CRASH_TAILS, leaveTail } from './tails.js'
 import { Tasks } from './tasks.js'
 import { PATH, World, codeOf, isCrash } from './world.js'
 
@@ -62,13 +63,15 @@ class Schedule {
       sectorBytes: choices.chance(0.3) ? 4096 : 512,
       birthTimes: hasMark,
     })
+    // More than 64 KiB at a time is written by writes that wait.
+    const areLarge = !areRecordsHuge && choices.chance(0.05)
     const options = {
-      logBufferBytes: choices.chance(0.5) ? 65_536 : 4096,
+      logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
       gaps: hasMark ? 'refuse' : 'cut',
     } as const
     this.world = new World(disk, options, hasMark)
-    this.#sizes = sizeGenerator(choices, areRecordsHuge)
+    this.#sizes = sizeGenerator(choices, areRecordsHuge ? 'huge' : areLarge ? 'large' : 'any')
   }
 
   async run(): Promise<void> {
@@ -91,6 +94,16 @@ class Schedule {
     const { disk, model, counts } = world
     counts.lives++
     const storage = disk.process()
+    // Where something was confirmed there is a mark, so that no tail can be taken for the work of an older writer.
+    if (model.confirmedLsn > 0 && this.#choices.chance(0.1)) {
+      counts.strangeTails++
+      leaveTail(
+        disk,
+        PATH,
+        CRASH_TAILS[this.#choices.below(CRASH_TAILS.length)] as Uint8Array,
+        this.#choices.chance(0.5),
+      )
+    }
     const image = disk.image(PATH) ?? new Uint8Array(0)
     const cleanEnd = model.survived(image, 'kill')
     this.#hasLostPower = false
@@ -129,7 +142,7 @@ class Schedule {
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
     const points = new Set<number>()
-    for (let count = choices.below(14); count > 0; count--) points.add(disk.operationCount + choices.below(60))
+    for (let count = choices.below(24); count > 0; count--) points.add(disk.operationCount + choices.below(60))
     disk.faults = (operation, drawn) => {
       if (points.has(operation.index)) {
         const least = model.leastAfter('power-cut')

@@ -33,9 +33,9 @@ test(`D1-D8, D10: every operation of small workloads with every fault, then sche
   assert.ok(exhaustive.distinctNestedStates >= 3000, `${exhaustive.distinctNestedStates} of them distinct`)
   assert.ok(totals.schedules >= SCHEDULES_MIN)
   // A swarm that has not been everywhere shows little.
-  const { hugeRecords, ...others } = totals
-  for (const [name, count] of Object.entries(others)) assert.ok(count >= totals.schedules / 500, `${name}: ${count}`)
-  assert.ok(hugeRecords >= 0)
+  for (const [name, count] of Object.entries(totals)) {
+    if (name !== 'hugeRecords') assert.ok(count >= totals.schedules / 500, `${name}: ${count}`)
+  }
 })
 
 test('D1-D6: records of megabytes', async () => {

@@ -4,10 +4,12 @@ import type { Choices } from '#src/storage/sim/choices.js'
 const HUGE_CHANCE = 1 / 5000
 
 /** How long the records of one journal are. Frames that divide sectors and pages end where stale ones begin; others straddle. */
-export function sizeGenerator(choices: Choices, areHuge: boolean): () => number {
+export function sizeGenerator(choices: Choices, kind: 'any' | 'large' | 'huge'): () => number {
   const fixed = choices.pick([4, 20, 52, 116, 244, 500, 1012, 2036, 4084])
-  if (areHuge || choices.chance(HUGE_CHANCE))
+  if (kind === 'large') return () => (choices.chance(0.7) ? 10_000 + choices.below(30_000) : choices.below(600))
+  if (kind === 'huge' || choices.chance(HUGE_CHANCE)) {
     return () => (choices.chance(0.2) ? 2 ** 20 + choices.below(2 ** 21) : choices.below(600))
+  }
   switch (choices.below(4)) {
     case 0:
       return () => fixed

@@ -43,6 +43,7 @@ export class Tasks {
     const steps = this.#choices.between(1, 6)
     for (let step = 0; step < steps; step++) {
       try {
+        for (let pauses = this.#choices.pick([0, 0, 1, 2]); pauses > 0; pauses--) await this.#pause()
         await this.#step()
       } catch (error) {
         this.#world.expectedFailure(error, 'work')
@@ -50,6 +51,18 @@ export class Tasks {
         return
       }
       this.#world.observe(this.#journal)
+    }
+  }
+
+  /**
+   * Waits for the disk, so that the next step can come at any moment of a sync or a write of others. Without that, all would
+   * wait for the same syncs, and go on at the same moments.
+   */
+  async #pause(): Promise<void> {
+    try {
+      await this.#storage.stat(PATH)
+    } catch (error) {
+      if (isCrash(error)) throw error
     }
   }
 

@@ -6,6 +6,7 @@ import { faultOnNth } from '#src/storage/sim/faults.js'
 
 import { must } from './model.js'
 import { referenceFrame } from './reference.js'
+import { TAILS, leaveTail } from './tails.js'
 import { PATH, type World, isCrash } from './world.js'
 
 /** Something small to do with a journal, at each of whose operations everything goes wrong in turn. */
@@ -54,11 +55,7 @@ export class SmallLife {
 function withTail(tail: Uint8Array): (world: World) => Promise<void> {
   return async (world) => {
     await withRecords(world, 3)
-    const storage = world.disk.process()
-    const file = storage.openSync(PATH, 'write')
-    file.writeSync(tail, file.statSync().size)
-    file.syncSync()
-    file.closeSync()
+    leaveTail(world.disk, PATH, tail, true)
   }
 }
 
@@ -75,28 +72,6 @@ async function openAndCommit(life: SmallLife): Promise<void> {
   await life.world.commit(journal, 100)
   await life.close()
 }
-
-/** A whole frame of a record that nobody has appended here. */
-const STRANGE_FRAME = referenceFrame(Buffer.alloc(80, 7))
-
-const damagedFrame = (): Uint8Array => {
-  const frame = Uint8Array.from(STRANGE_FRAME)
-  frame[20] = 0
-  return frame
-}
-
-/** What a crash can leave behind the last record, and what none can, which must be cut off because somebody says so. */
-const TAILS: readonly { readonly name: string; readonly bytes: Uint8Array; readonly isDamage?: boolean }[] = [
-  { name: 'zeros', bytes: new Uint8Array(600) },
-  { name: 'a torn magic', bytes: STRANGE_FRAME.subarray(0, 3) },
-  { name: 'a torn header, and zeros', bytes: Uint8Array.of(0x46, 0x53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) },
-  { name: 'a header without its record', bytes: STRANGE_FRAME.subarray(0, 40) },
-  { name: 'a frame with a wrong checksum', bytes: damagedFrame() },
-  { name: 'a frame with a wrong checksum, and a right one', bytes: Buffer.concat([damagedFrame(), STRANGE_FRAME]) },
-  { name: 'a hole, and a frame', bytes: Buffer.concat([new Uint8Array(296), STRANGE_FRAME]) },
-  { name: 'no magic', bytes: Buffer.from('something else'), isDamage: true },
-  { name: 'a length over the limit', bytes: Uint8Array.of(0x46, 0x53, 0x59, 1, 255, 255, 255, 255), isDamage: true },
-]
 
 export const WORKLOADS: readonly Workload[] = [
   { name: 'one commit', run: openAndCommit },

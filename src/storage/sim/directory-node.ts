@@ -55,6 +55,11 @@ export class DirectoryNode {
     return this.#names.get(name)
   }
 
+  /** What the name durably means. */
+  durable(name: string): Node | undefined {
+    return this.#durable.get(name)
+  }
+
   change(move: Move): void {
     apply(this.#names, move)
     this.#moves.push(move)

@@ -147,6 +147,13 @@ export class FileNode {
     }
   }
 
+  /** What has been synced. */
+  durableImage(): Uint8Array {
+    const bytes = new Uint8Array(this.#durable.size)
+    this.#durable.copyTo(bytes, 0)
+    return bytes
+  }
+
   /** The file as it is after a power cut. */
   survivor(medium: Medium, fate: Fate): FileNode {
     const copy = new FileNode(medium, this.identity, this.permissions)

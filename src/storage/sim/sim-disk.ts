@@ -163,7 +163,8 @@ export class SimDisk {
 
   /** The bytes of a file as a power cut now would leave them: by the seed, or without one, what is certain to survive. */
   durableImage(path: string, seed?: number): Uint8Array | undefined {
-    return this.afterPowerCut(seed ?? 'none').image(path)
+    const certain = seed === undefined ? this.#machine.tree.certainImage(path) : undefined
+    return certain ?? this.afterPowerCut(seed ?? 'none').image(path)
   }
 
   /**

@@ -184,6 +184,21 @@ export class Tree {
     return paths.toSorted()
   }
 
+  /**
+   * The bytes of a file as they survive a power cut that leaves nothing unsynced, without making all of what survives.
+   * Undefined if there is none, or where the rules or a link make it more than following durable names.
+   */
+  certainImage(path: string): Uint8Array | undefined {
+    const { unsyncedData, unsyncedSizes, unsyncedNames } = this.#medium.rules
+    if (unsyncedData === 'all' || unsyncedSizes === 'all' || unsyncedNames === 'all') return undefined
+    let node: Node | undefined = this.#root
+    for (const part of partsOf(path)) {
+      if (node?.kind !== 'directory' || part === '..' || part === '.') return undefined
+      node = node.durable(part)
+    }
+    return node?.kind === 'file' ? node.durableImage() : undefined
+  }
+
   /** The names, directories and files as they are after a power cut. */
   survivor(medium: Medium, fate: Fate): Tree {
     const { unsyncedNames } = medium.rules
