@@ -211,6 +211,15 @@ test('what a dead process thinks breaks nothing; what a living one throws does, 
   assert.match((await early).message, /before the cut/)
 })
 
+test('a check that the disk does not let through breaks the run, and says why', async () => {
+  const check = explore({ schedules: 1, seed: 1, disk: { openFilesMax: 0 } }, (world) =>
+    world.check((storage) => void storage.openSync('/log', 'create')),
+  )
+  const { cause } = await failureOf(check)
+  assert.match(String(cause), /was to check the disk has ended otherwise: failed/)
+  assert.match(String((cause as Error).cause), /EMFILE/)
+})
+
 test('faults end with the life that they were meant for, and those of the program itself stay', async () => {
   await explore({ schedules: 100, seed: 1, faults: ['EIO'] }, async (world) => {
     let asked = 0
