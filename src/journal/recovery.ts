@@ -66,7 +66,7 @@ export function* examine(
   signal?: AbortSignal,
 ): Steps<Findings> {
   const fileSize = (yield* call(file, 'stat')).size
-  const head = Buffer.alloc(HEADER_BYTES)
+  const head = Buffer.allocUnsafe(HEADER_BYTES)
   const headBytes = yield* readWhole(file, head, origin)
   const cursor = new FrameCursor(file, kernel, {
     from: origin,

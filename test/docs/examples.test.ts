@@ -6,27 +6,36 @@ import { test } from 'node:test'
 
 import { temporaryDirectory } from '../support/temporary.js'
 
-// What a page shows must run. Each JavaScript block of the README runs as a program of its own, in an empty folder.
+// What a page shows must run. Each JavaScript block of the README runs as a program of its own, in an empty folder. The
+// blocks of other pages begin with the name of their file; those of a page run one after the other, in one folder.
 
-const library = resolve('dist/index.js')
 const directory = temporaryDirectory()
 
-const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n([\s\S]*?)^```$/gmu)].map(
+/** Runs a program as if the library were installed, and returns what it prints. */
+function run(folder: string, file: string, code: string): string {
+  const installed = code.replaceAll(/'fsys(\/testing)?'/g, (_, entry) =>
+    JSON.stringify(resolve(entry === undefined ? 'dist/index.js' : 'dist/testing.js')),
+  )
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(folder, file), installed)
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 240_000,
+  })
+  assert.equal(status, 0, stderr)
+  return stdout
+}
+
+const readme = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n([\s\S]*?)^```$/gmu)].map(
   ([, code]) => code ?? '',
 )
 
-for (const [index, code] of blocks.entries()) {
+for (const [index, code] of readme.entries()) {
   test(`README.md, example ${index + 1} runs, and prints what its comments say`, () => {
-    const folder = mkdtempSync(join(directory, 'example-'))
-    writeFileSync(join(folder, 'example.mjs'), code.replaceAll("'fsys'", JSON.stringify(library)))
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], {
-      cwd: folder,
-      encoding: 'utf8',
-      timeout: 30_000,
-    })
-    assert.equal(status, 0, stderr)
-    const printed = EXPECTED[index]
-    if (printed !== undefined) assert.equal(stdout, printed)
+    const printed = run(mkdtempSync(join(directory, 'example-')), 'example.js', code)
+    const expected = EXPECTED[index]
+    if (expected !== undefined) assert.equal(printed, expected)
   })
 }
 
@@ -37,5 +46,25 @@ const EXPECTED: readonly (string | undefined)[] = [
 ]
 
 test('README.md has as many examples as are expected here', () => {
-  assert.equal(blocks.length, EXPECTED.length)
+  assert.equal(readme.length, EXPECTED.length)
 })
+
+/** A block that names its file, and the block of text after it, if there is one: what it prints. */
+const NAMED_BLOCK = /^```js\n(\/\/ ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
+
+for (const page of ['docs/testing-your-program.md']) {
+  test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
+    const folder = mkdtempSync(join(directory, 'page-'))
+    let text = readFileSync(page, 'utf8')
+    const blocks = [...text.matchAll(NAMED_BLOCK)]
+    for (const [block, code = '', file = '', , output] of blocks) {
+      const printed = run(folder, file, code)
+      if (process.env['FSYS_DOCS'] === 'write' && output !== undefined)
+        text = text.replace(block, () => block.replace(/(?<=^```text\n)[\s\S]*(?=^```$)/mu, () => printed))
+      else assert.equal(printed, output ?? '', file)
+    }
+    if (process.env['FSYS_DOCS'] === 'write') writeFileSync(page, text)
+    assert.ok(blocks.length > 0)
+    assert.equal(blocks.length, text.match(/^```js$/gmu)?.length, 'every program names its file')
+  })
+}

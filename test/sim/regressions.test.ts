@@ -57,6 +57,19 @@ describe('found by schedules', () => {
 })
 
 describe('a reader that is in use', () => {
+  test('D10: closes although its descriptor does not: nothing that was read is less true', () => {
+    const disk = makeDisk(1)
+    const storage = disk.process()
+    const journal = openJournalSync(PATH, { storage })
+    journal.append('a')
+    journal.closeSync()
+    const reader = openReader(PATH, { storage })
+    assert.equal(Array.from(reader).length, 1)
+    disk.faults = faultOnNth('close', 1, { error: 'EIO' })
+    reader.close()
+    assert.throws(() => reader.scan(() => {}), { code: 'ERR_FSYS_CLOSED' })
+  })
+
   test('refuses a second read while one is under way, and closes when that is over', async () => {
     const disk = makeDisk(1)
     const storage = disk.process()

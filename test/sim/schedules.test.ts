@@ -1,24 +1,49 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { runSchedule } from './schedule.js'
+import { Random } from '#src/storage/sim/random.js'
+
+import { type Counts, addCounts, noCounts } from './counts.js'
+import { runChoices, runSchedule } from './schedule.js'
 import { runSwarm } from './swarm.js'
 
-const SCHEDULES = 100_000
+const FOR_MS = 20_000
+/** However busy the machine is, it does not end before these. */
+const SCHEDULES_MIN = 40_000
 const firstSeed = Number(process.env['FSYS_SIM_SEED'] ?? Math.floor(Math.random() * 2 ** 40))
 
-test(`D1-D6, D10: ${SCHEDULES} schedules of a journal through power cuts, kills and faults, from seed ${firstSeed} on`, async (t) => {
-  const { schedules, totals, failures } = await runSwarm(firstSeed, SCHEDULES)
+test(`D1-D8, D10: every operation of small workloads with every fault, then schedules at random, from seed ${firstSeed} on`, async (t) => {
+  const result = await runSwarm({
+    firstSeed,
+    exhaustive: { seed: firstSeed, fates: 3, nestedStride: 1 },
+    forMs: FOR_MS,
+    schedulesMin: SCHEDULES_MIN,
+  })
+  const { seeds, totals, exhaustive, failures } = result
   const [failure] = failures
   if (failure !== undefined) {
-    assert.fail(
-      `seed ${failure.seed}; repeat it with: npm run sim -- --seed ${failure.seed} --schedules 1\n${failure.message}`,
-    )
+    const which = failure.seed === undefined ? `FSYS_SIM_SEED=${firstSeed}` : `seed ${failure.seed}`
+    assert.fail(`${which}: ${failure.message}`)
   }
-  t.diagnostic(`${schedules} schedules: ${JSON.stringify(totals)}`)
-  assert.ok(schedules >= SCHEDULES)
+  t.diagnostic(`exhaustive: ${JSON.stringify(exhaustive)}`)
+  t.diagnostic(`all, with ${seeds} seeds: ${JSON.stringify(totals)}`)
+  assert.ok(exhaustive.runs >= 8000, `${exhaustive.runs} runs with a fault`)
+  assert.ok(exhaustive.states >= 25_000, `${exhaustive.states} states that a crash left`)
+  assert.ok(exhaustive.nestedStates >= 100_000, `${exhaustive.nestedStates} states that a second crash left`)
+  assert.ok(exhaustive.distinctNestedStates >= 3000, `${exhaustive.distinctNestedStates} of them distinct`)
+  assert.ok(totals.schedules >= SCHEDULES_MIN)
   // A swarm that has not been everywhere shows little.
-  for (const [name, count] of Object.entries(totals)) assert.ok(count >= SCHEDULES / 1000, `${name}: ${count}`)
+  for (const [name, count] of Object.entries(totals)) {
+    if (name !== 'hugeRecords') assert.ok(count >= totals.schedules / 500, `${name}: ${count}`)
+  }
+})
+
+test('D1-D6: records of megabytes', async () => {
+  const totals: Counts = noCounts()
+  for (let seed = 1; seed <= 12; seed++) {
+    addCounts(totals, await runChoices(new Random(firstSeed + seed), { areRecordsHuge: true }))
+  }
+  assert.ok(totals.hugeRecords > 0, `${totals.hugeRecords} records of megabytes`)
 })
 
 test('a schedule is the same, to the operation, each time that it runs with its seed', async () => {

@@ -1,42 +1,55 @@
-// Runs schedules with a range of seeds, and reports what they came to, or the first one that breaks a promise.
+// One thread of a swarm: its share of the exhaustive schedules, then random ones, or the first thing that breaks a promise.
 import { parentPort, workerData } from 'node:worker_threads'
 
+import { type Counts, addCounts, noCounts } from './counts.js'
+import { type ExhaustiveCounts, type ExhaustiveOptions, exhaustAll, noExhaustiveCounts } from './exhaustive.js'
 import { runSchedule } from './schedule.js'
+import { tellFailure } from './tell-failure.js'
 
 export interface Assignment {
+  readonly thread: number
+  readonly threads: number
+  /** The exhaustive schedules, unless undefined. */
+  readonly exhaustive: ExhaustiveOptions | undefined
+  /** Random schedules get the seeds from here on, in turn with the other threads. */
   readonly firstSeed: number
-  readonly schedules: number
+  /** It goes on until so many milliseconds have passed, and until there are so many schedules. */
+  readonly forMs: number
+  readonly schedulesMin: number
+  /** It runs no more seeds than this. */
+  readonly seedsMax: number
 }
 
 export type Report =
-  | { readonly kind: 'progress' | 'done'; readonly schedules: number; readonly totals: Record<string, number> }
-  | { readonly kind: 'failed'; readonly seed: number; readonly message: string }
+  | { readonly kind: 'done'; readonly seeds: number; readonly totals: Counts; readonly exhaustive: ExhaustiveCounts }
+  | { readonly kind: 'failed'; readonly seed: number | undefined; readonly message: string }
 
-const { firstSeed, schedules } = workerData as Assignment
-const totals: Record<string, number> = {}
-// Thousands of simulated failures make errors that nobody looks at; a failing schedule runs again, with stack and trace.
-const { stackTraceLimit } = Error
-Error.stackTraceLimit = 0
-
-async function main(): Promise<void> {
-  for (let index = 0; index < schedules; index++) {
-    const seed = firstSeed + index
+async function main(assignment: Assignment): Promise<Report> {
+  const end = performance.now() + assignment.forMs
+  const totals = noCounts()
+  const exhaustive = noExhaustiveCounts()
+  // Thousands of simulated failures make errors that nobody looks at.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    if (assignment.exhaustive !== undefined) {
+      await exhaustAll(assignment.exhaustive, assignment, exhaustive, totals)
+    }
+  } catch (error) {
+    return { kind: 'failed', seed: undefined, message: (error as Error).message }
+  }
+  let seeds = 0
+  while (seeds < assignment.seedsMax && (totals.schedules < assignment.schedulesMin || performance.now() < end)) {
+    const seed = assignment.firstSeed + seeds * assignment.threads + assignment.thread
     try {
-      const outcome = await runSchedule(seed)
-      for (const [name, count] of Object.entries(outcome)) totals[name] = (totals[name] ?? 0) + count
+      addCounts(totals, await runSchedule(seed))
     } catch {
       Error.stackTraceLimit = stackTraceLimit
-      const message = await runSchedule(seed, 500).then(
-        () => 'it failed, and did not when it was run again: it depends on more than its seed',
-        (error: unknown) => String((error as Error).stack),
-      )
-      parentPort?.postMessage({ kind: 'failed', seed, message } satisfies Report)
-      return
+      return { kind: 'failed', seed, message: await tellFailure(seed) }
     }
-    if (index % 1000 === 999)
-      parentPort?.postMessage({ kind: 'progress', schedules: index + 1, totals } satisfies Report)
+    seeds++
   }
-  parentPort?.postMessage({ kind: 'done', schedules, totals } satisfies Report)
+  return { kind: 'done', seeds, totals, exhaustive }
 }
 
-void main()
+parentPort?.postMessage(await main(workerData as Assignment))

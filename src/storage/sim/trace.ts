@@ -4,6 +4,8 @@ import type { Operation } from './operation.js'
 export class Trace {
   readonly #limit: number
   #lines: string[] = []
+  /** The operation whose beginning is the last line. */
+  #justBegun: Operation | undefined
 
   constructor(limit: number) {
     this.#limit = limit
@@ -14,8 +16,16 @@ export class Trace {
     return this.#lines.slice(-this.#limit)
   }
 
+  begins(now: number, operation: Operation): void {
+    this.add(now, operation, operation.delayMs > 0 ? `begins, and takes ${operation.delayMs} ms` : 'begins')
+    this.#justBegun = operation
+  }
+
   add(now: number, operation: Operation, event: string, result?: unknown): void {
-    if (this.#limit > 0) this.#push(now, `${describe(operation)} ${event}${describeResult(result)}`)
+    if (this.#limit === 0) return
+    // Nothing came in between: one line is enough.
+    if (this.#justBegun === operation && operation.delayMs === 0) this.#lines.pop()
+    this.#push(now, `${describe(operation)} ${event}${describeFault(operation)}${describeResult(result)}`)
   }
 
   note(now: number, text: string): void {
@@ -23,6 +33,7 @@ export class Trace {
   }
 
   #push(now: number, text: string): void {
+    this.#justBegun = undefined
     this.#lines.push(`${now.toFixed(3).padStart(10)} ms  ${text}`)
     if (this.#lines.length >= this.#limit * 2) this.#lines = this.#lines.slice(-this.#limit)
   }
@@ -33,6 +44,11 @@ function describe({ index, kind, path, to, position, length, isBlocking, process
   const where = `${path}${to === undefined ? '' : ` -> ${to}`}`
   const range = `${position === undefined ? '' : ` at ${position}`}${length === undefined ? '' : ` of ${length}`}`
   return `#${index} ${who} ${kind}${isBlocking ? 'Sync' : ''} ${where}${range}`
+}
+
+/** What a fault has done to it that its result does not tell. */
+function describeFault({ limit, isLie }: Operation): string {
+  return `${limit === Infinity ? '' : ' (made short)'}${isLie ? ' (a lie)' : ''}`
 }
 
 function describeResult(result: unknown): string {
