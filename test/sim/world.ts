@@ -98,6 +98,7 @@ export class World {
     if (this.isClosing && where === 'work' && code === 'ERR_FSYS_CLOSED') return
     const cause = error instanceof FsysError && code === 'ERR_FSYS_POISONED' ? error.cause : error
     if (this.isFaulty && isCrash(cause)) return
+    if (where === 'open' && this.model.isCacheDropped && code === 'ERR_FSYS_CHANGED') return
     if (this.isFaulty && FAILURES[where].includes(codeOf(cause))) {
       if (where === 'work') this.#countFailure((cause as Error).cause as NodeJS.ErrnoException)
       return
