@@ -120,6 +120,18 @@ export class World {
   }
 }
 
+/** D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told. */
+export async function mustEnd(disk: SimDisk, working: Promise<unknown>): Promise<void> {
+  const state = { isOver: false }
+  const ending = working.finally(() => (state.isOver = true))
+  const watching = (async () => {
+    for (let turn = 0; turn < 50 && !state.isOver; turn++) await disk.settle()
+    if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
+  })()
+  await Promise.race([ending, watching])
+  await ending
+}
+
 const FAILURES: Readonly<Record<'open' | 'work' | 'read', readonly string[]>> = {
   open: ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE', 'ERR_FSYS_TAIL_NOT_SAVED'],
   work: ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE'],
