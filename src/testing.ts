@@ -1,3 +1,4 @@
+export { nodeStorage } from './storage/node-storage.js'
 export type { Clock, FileFacts, OpenMode, Owner, Owners, Storage, StorageFile } from './storage/storage.js'
 export type { SimStorage } from './storage/sim-storage.js'
 export type { Choices } from './storage/sim/choices.js'

@@ -148,7 +148,7 @@ const clock: Clock = {
   soon: (callback) => process.nextTick(callback),
 }
 
-/** One for all who do not bring their own: what it remembers, it remembers of one process. */
+/** The file system of the machine. One for all who do not bring their own: what it remembers, it remembers of one process. */
 export const nodeStorage: Storage = new NodeStorage()
 
 function openDirectory(path: string): Promise<number> {

@@ -43,12 +43,15 @@ export function drawPlan(
     undefined,
     ...crashes.flatMap((name) => Array.from({ length: WEIGHTS[name] }, () => name)),
   ])
-  const hooks = [
-    crash === undefined ? undefined : crashHook(choices, crash, operations),
-    faults.length > 0 && choices.chance(FAULT_CHANCE) ? drawFault(choices, faults) : undefined,
-  ].filter((hook) => hook !== undefined)
+  const hooks: FaultHook[] = []
+  if (crash !== undefined) hooks.push(drawCrash(choices, crash, operations))
+  else if (crashes[0] !== undefined) hooks.push(crashFrom(operations + LIFE_OPERATIONS_MAX, crashes[0]))
+  if (faults.length > 0 && choices.chance(FAULT_CHANCE)) hooks.push(drawFault(choices, faults))
   return { crash, faults: anyFault(...hooks) }
 }
+
+// Programs that go on for ever are crashed at last.
+const LIFE_OPERATIONS_MAX = 10_000
 
 // A power cut is the harder test: everything a kill leaves, it can leave too.
 const WEIGHTS = { 'power-cut': 6, kill: 1 }
@@ -56,10 +59,13 @@ const WEIGHTS = { 'power-cut': 6, kill: 1 }
 const FAULT_CHANCE = 1 / 2
 
 /** Workloads are of all sizes: the first 8, 16, ... 1024 operations are hit about equally often. */
-function crashHook(choices: Choices, crash: Crash, operations: number): FaultHook {
+function drawCrash(choices: Choices, crash: Crash, operations: number): FaultHook {
   const at = operations + choices.below(2 ** (3 + choices.below(8)))
-  const when = choices.pick<Moment>(['before', 'middle', 'after'])
-  const fault: Fault = { crash, when }
+  return crashFrom(at, { crash, when: choices.pick<Moment>(['before', 'middle', 'after']) })
+}
+
+/** At the first operation from this one on at which there can be a crash. */
+function crashFrom(at: number, fault: Fault): FaultHook {
   let isDue = true
   return (operation) => {
     if (!isDue || operation.index < at || !canCrash(operation)) return undefined

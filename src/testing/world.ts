@@ -39,7 +39,7 @@ export class World {
    */
   async run(body: ProcessBody): Promise<Ending> {
     const plan = this.#nextPlan()
-    const ending = await this.#live(body, plan.faults)
+    const { ending } = await this.#live(body, plan.faults)
     if (plan.crash !== 'power-cut' || ending === 'power-cut') return this.#count(ending)
     this.disk.cutPower()
     return this.#count('power-cut')
@@ -47,8 +47,9 @@ export class World {
 
   /** Runs a process to which nothing happens: to look at what is left, and to see that all goes on well. */
   async check(body: ProcessBody): Promise<void> {
-    const ending = await this.#live(body, undefined)
-    if (ending !== 'done') throw new Error(`a process that was to check the disk has ended otherwise: ${ending}`)
+    const { ending, failure: cause } = await this.#live(body, undefined)
+    if (ending !== 'done')
+      throw new Error(`a process that was to check the disk has ended otherwise: ${ending}`, { cause })
   }
 
   /** Puts a line into the trace that a failure is reported with. */
@@ -66,7 +67,10 @@ export class World {
     return ending
   }
 
-  async #live(body: ProcessBody, faults: FaultHook | undefined): Promise<Ending> {
+  async #live(
+    body: ProcessBody,
+    faults: FaultHook | undefined,
+  ): Promise<{ readonly ending: Ending; readonly failure: unknown }> {
     const { disk } = this
     const own = disk.faults
     if (faults) disk.faults = own ? anyFault(faults, own) : faults
@@ -83,7 +87,7 @@ export class World {
     const death = disk.deathOf(storage)
     if (death === undefined) disk.endProcess(storage)
     await disk.settle()
-    return death ?? (life.hasFailed ? 'failed' : 'done')
+    return { ending: death ?? (life.hasFailed ? 'failed' : 'done'), failure: life.failure }
   }
 
   /** Until it has ended, or is dead and had its turns to notice. */

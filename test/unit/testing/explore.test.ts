@@ -122,10 +122,11 @@ test('every operation is crashed, before, after, and writes in the middle, with 
         const file = await storage.open('/log', 'replace')
         await file.write(new Uint8Array(1024), 0)
         await file.dataSync()
+        await file.close()
       })
     }
   }
-  // Three operations in each life, the closing at its end is none. A crash that has come ends the first life early.
+  // Three operations in each life: there is no crash where a file is closed. One that has come ends its life early.
   const once = await exploreEveryCrash({ fates: 2, crashes: ['power-cut'] }, program)
   assert.equal(once.schedules, 1 + 2 * (2 + 3 + 2) * 4)
   assert.equal(once.powerCuts, once.schedules - 1)
@@ -210,6 +211,15 @@ test('what a dead process thinks breaks nothing; what a living one throws does, 
   assert.match((await early).message, /before the cut/)
 })
 
+test('a check that the disk does not let through breaks the run, and says why', async () => {
+  const check = explore({ schedules: 1, seed: 1, disk: { openFilesMax: 0 } }, (world) =>
+    world.check((storage) => void storage.openSync('/log', 'create')),
+  )
+  const { cause } = await failureOf(check)
+  assert.match(String(cause), /was to check the disk has ended otherwise: failed/)
+  assert.match(String((cause as Error).cause), /EMFILE/)
+})
+
 test('faults end with the life that they were meant for, and those of the program itself stay', async () => {
   await explore({ schedules: 100, seed: 1, faults: ['EIO'] }, async (world) => {
     let asked = 0
@@ -238,6 +248,17 @@ test('a program can wait for simulated time; one that waits for nothing is told 
   })
   const stuck = explore({ schedules: 1, seed: 1 }, (world) => world.check(() => new Promise(() => undefined)))
   assert.match((await failureOf(stuck)).message, /waits, and nothing is under way/)
+})
+
+test('a process that goes on for ever is crashed at last', async () => {
+  for (const crash of ['power-cut', 'kill'] as const) {
+    await explore({ schedules: 10, seed: 1, crashes: [crash] }, async (world) => {
+      const ending = await world.run(async (storage) => {
+        for (;;) await storage.list('/')
+      })
+      assert.equal(ending, crash)
+    })
+  }
 })
 
 test('a process that does not end when it dies is left behind', async () => {
