@@ -35,10 +35,6 @@ export class Model {
     return this.#confirmedLsn
   }
 
-  get recordCount(): number {
-    return this.#ends.length
-  }
-
   /** What a crash of this kind must leave, if it came now. */
   leastAfter(crash: 'power-cut' | 'kill'): number {
     return crash === 'kill' && !this.#isCacheDropped
@@ -126,18 +122,14 @@ export class Model {
     this.#startAgainAt(lsn)
   }
 
-  /** D2, D3: a reader gives a prefix of what was appended; all of it, or at least what is below `least`. */
-  reads(payloads: Iterable<Uint8Array>, least: 'all' | number): void {
-    let count = 0
-    for (const payload of payloads) {
-      this.readsRecord(count, payload)
-      count++
-    }
-    if (least === 'all') {
-      must(count === this.#ends.length, 'D2', () => `the reader gives ${count} records of ${this.#ends.length}`)
-    } else {
-      this.readsEnd(count, least)
-    }
+  /** D2, D3: what a reader gives at the end of the run. */
+  reads(payloads: readonly Uint8Array[]): void {
+    for (const [index, payload] of payloads.entries()) this.readsRecord(index, payload)
+    must(
+      payloads.length === this.#ends.length,
+      'D2',
+      () => `the reader gives ${payloads.length} records of ${this.#ends.length}`,
+    )
   }
 
   /** D3: what a reader gives as record `index`, byte for byte. */

@@ -330,10 +330,7 @@ class Schedule {
     // D6: what was found at open is durable now, whatever the page cache believes.
     model.survived(disk.durableImage(PATH), 'power-cut')
     using reader = openReader(PATH, { storage })
-    model.reads(
-      Array.from(reader, ({ payload }) => payload),
-      'all',
-    )
+    model.reads(Array.from(reader, ({ payload }) => payload))
     journal.closeSync()
   }
 }
