@@ -15,7 +15,7 @@
  *   - The log buffer has room, or `append` writes first; how much goes into one write is left open. Bytes, checksums, the lock,
  *     the mark, recovery and exit handlers are not here: the simulated disk tests those.
  *
- * Macros: COMMITTERS, LSN_MAX and FAULTS are the size. Each BAD_* is a mistake that must be found: see models.ts.
+ * Macros: COMMITTERS, LSN_MAX and FAULTS are the size. Each BAD_* is a mistake that must be found: see mistakes.ts.
  */
 
 #ifndef COMMITTERS
@@ -174,9 +174,7 @@ inline Finish() {
 
 inline EndGroup() {
   runningHighest = 0;
-#ifndef BAD_COVER_KEPT
   coveredLsn = 0;
-#endif
   if
   :: formingHighest == 0 -> phase = idle
 #ifdef BAD_NOT_SCHEDULED_AGAIN

@@ -61,10 +61,4 @@ export const MISTAKES: readonly Mistake[] = [
     property: 'everybodyIsAnswered',
     violates: 'everybodyIsAnswered',
   },
-  {
-    mistake: 'BAD_COVER_KEPT',
-    what: 'what a sync covers is not forgotten when it has returned',
-    property: 'everybodyIsAnswered',
-    violates: 'everybodyIsAnswered',
-  },
 ]

@@ -16,7 +16,7 @@ const HELP = `usage: npm run soak -- [--minutes N] [--seed S] [--directory D] [-
   --directory D  where the journals are made, and removed in the end (default: the system's directory for temporary files)
   --json         print the result as JSON
 
-Exit code: 0 if nothing was lost or wrong and nothing has grown, 1 otherwise, 2 for a wrong command line.
+Exit code: 0 if nothing was lost or wrong and nothing has grown, 1 otherwise or if it is interrupted, 2 for a wrong command line.
 `
 
 async function main(): Promise<void> {
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
   )
   const text = values.json ? JSON.stringify({ place, seed, ...result }, null, 2) : describeSoak(result, place, seed)
   process.stdout.write(`${text}\n`)
+  if (interrupt.signal.aborted) process.exitCode = 1
   if (result.errors.length > 0) {
     process.stderr.write(`the journals are left in ${directory}\n`)
     process.exitCode = 1
