@@ -160,18 +160,24 @@ inline Confirm(w) {
   wanted[w] = 0
 }
 
-/* GroupCommit.finish, and CommitGroup.resolve */
-inline Finish() {
-  Never(runningHighest > durableLsn, endedBeforeDurable);
+/* CommitGroup.resolve */
+inline ConfirmRunning() {
   for (who : 0 .. WAITERS - 1) {
     if
     :: state[who] == inRunning -> Confirm(who)
     :: else
     fi
   }
+}
+
+/* Journal.#finishGroup */
+inline Finish() {
+  Never(runningHighest > durableLsn, endedBeforeDurable);
+  ConfirmRunning();
   EndGroup()
 }
 
+/* GroupCommit.finish */
 inline EndGroup() {
   runningHighest = 0;
   coveredLsn = 0;
@@ -258,7 +264,11 @@ inline Poison(isWrite) {
      formingHighest = 0;
      for (who : 0 .. WAITERS - 1) { Never(waits(who), somebodyIsNotTold) }
      if
+#ifdef BAD_CUTS_AT_ONCE
+     :: isWrite -> CutBack()
+#else
      :: isWrite -> cutsWhenIdle = true; WhenIdle()
+#endif
      :: else
      fi
   fi
@@ -308,6 +318,12 @@ inline SyncGroup() {
   :: isPoisoned
   :: !isPoisoned && runningHighest <= durableLsn -> Finish()
   :: !isPoisoned && runningHighest > durableLsn ->
+#if defined(BAD_NO_SYNC)
+     Finish()
+#elif defined(BAD_CONFIRMS_WRITTEN)
+     ConfirmRunning();
+     EndGroup()
+#else
 #ifdef BAD_PUBLISHES_NEXT
      syncFrontier = nextLsn;
 #else
@@ -315,6 +331,7 @@ inline SyncGroup() {
 #endif
      coveredLsn = syncFrontier;
      BeginGroupSync()
+#endif
   fi
 }
 
@@ -387,14 +404,22 @@ end:
      }
   :: atomic { !isBlocked && writeCall == ended -> /* Writer.#writePiece and #drain */
        writeCall = resting;
+#ifdef BAD_WRITTEN_GOES_BACK
+       writtenLsn = writeTo;
+#else
        writtenLsn = (writeTo > writtenLsn -> writeTo : writtenLsn);
+#endif
        CheckFrontiers();
        unfinished--;
        WhenIdle();
        if
        :: writtenLsn >= drainTarget -> AfterDrain(false)
+#ifdef BAD_NOT_GIVEN_UP
+       :: writtenLsn < drainTarget -> WritePiece()
+#else
        :: writtenLsn < drainTarget && !isPoisoned -> WritePiece()
        :: writtenLsn < drainTarget && isPoisoned -> AfterDrain(true)
+#endif
        fi
      }
   :: atomic { !isBlocked && writeCall == broke ->
@@ -418,12 +443,7 @@ end:
           syncFrontier = writtenLsn;
 #endif
 #ifdef BAD_ANSWERS_BEFORE_FINISH
-          for (who : 0 .. WAITERS - 1) {
-            if
-            :: state[who] == inRunning -> Confirm(who)
-            :: else
-            fi
-          }
+          ConfirmRunning();
           finishesLater = true
        fi
 #else

@@ -9,7 +9,7 @@ const WORKLOADS: readonly [readonly (readonly Call[])[], number, number][] = [
   [[['commit'], ['commit'], ['commit'], ['close']], 1, 1100],
   [[['commit'], ['commit', 'commit'], ['syncThroughSync'], ['close']], 1, 3200],
   [[['commit large'], ['commit'], ['syncThroughSync'], ['closeSync']], 1, 1500],
-  [[['append large', 'flush'], ['commit'], ['commit'], ['close']], 1, 6800],
+  [[['append large', 'flush'], ['commit'], ['syncThroughSync'], ['close']], 1, 3800],
   [[['commit large'], ['append large', 'commit large'], ['close']], 1, 580],
   [[['append', 'syncThrough'], ['commit large'], ['flushSync'], ['close', 'closeSync']], 1, 6200],
 ]

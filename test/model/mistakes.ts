@@ -50,6 +50,36 @@ export const MISTAKES: readonly Mistake[] = [
     violates: 'usedAfterRelease',
   },
   {
+    mistake: 'BAD_NO_SYNC',
+    what: 'a group ends without a sync',
+    property: 'safety',
+    violates: 'endedBeforeDurable',
+  },
+  {
+    mistake: 'BAD_CONFIRMS_WRITTEN',
+    what: 'those who wait are answered when all is written',
+    property: 'safety',
+    violates: 'confirmedIsNotOnDisk',
+  },
+  {
+    mistake: 'BAD_WRITTEN_GOES_BACK',
+    what: 'a write that returns late takes the written frontier back',
+    property: 'safety',
+    violates: 'frontiersAreInDisorder',
+  },
+  {
+    mistake: 'BAD_NOT_GIVEN_UP',
+    what: 'the next piece is written though the journal has failed meanwhile',
+    property: 'safety',
+    violates: 'wroteAfterFailure',
+  },
+  {
+    mistake: 'BAD_CUTS_AT_ONCE',
+    what: 'the file is cut back though something is unfinished',
+    property: 'safety',
+    violates: 'cutWhileBusy',
+  },
+  {
     mistake: 'BAD_ANSWERS_BEFORE_FINISH',
     what: 'who joins between the answers and the end of the group is lost',
     property: 'everybodyIsAnswered',

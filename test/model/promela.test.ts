@@ -9,7 +9,7 @@ import { type ModelCheck, checkModel, hasSpin } from './spin.js'
 const SIZE = { committers: 2, lsnMax: 2, faults: 1 }
 const isHere = await hasSpin()
 
-describe('the model of group commit', () => {
+describe('the model of group commit', { concurrency: 2 }, () => {
   const properties: readonly [string, ModelCheck['property']][] = [
     ['D1 D4 D4b D5 D10: nothing that must not happen does, with a fault and a power cut at any moment', 'safety'],
     ['D10: everybody who waits is answered', 'everybodyIsAnswered'],
