@@ -48,9 +48,11 @@ const START_ENDS = 0.2
 const END_BEGINS = 0.9
 const REOPEN_MS = 5000
 const JOURNAL_BYTES_MAX = 16 * 2 ** 20
-/** Of the kills, this share comes while the process starts and opens its journals. */
+/** Of the kills, this share comes while the process starts and opens its journals; the others, once these are open. */
 const EARLY_KILLS = 0.3
 const EARLY_MS = 300
+const OPENINGS_BEFORE_KILL = 3
+const LIVES_MIN = 4
 /** Of the times that a journal is emptied, this share is killed within so long. */
 const EMPTYING_KILLS = 0.5
 const EMPTYING_MS = 15
@@ -140,23 +142,32 @@ class Soak {
 
   async #runKilled(directory: string): Promise<void> {
     const ledgers = this.#makeLedgers(directory)
-    while (!this.#isOver) {
+    // On the slowest machine, too, somebody is killed and somebody takes over.
+    const isEnough = (): boolean => this.#isStopped || (this.#isOver && this.#lives >= LIVES_MIN)
+    while (!isEnough()) {
       const timers: NodeJS.Timeout[] = []
       const kill = (): void => {
         for (const timer of timers) clearTimeout(timer)
         this.#kills[writer.activity]++
         void writer.kill()
       }
-      const writer = this.#startWriter(directory, ledgers, () => {
-        if (this.#random() < EMPTYING_KILLS) timers.push(setTimeout(kill, this.#random() * EMPTYING_MS))
+      const killWithin = (ms: number): void => {
+        timers.push(setTimeout(kill, this.#random() * ms))
+      }
+      let isDoomed = this.#random() < EARLY_KILLS
+      const writer = this.#startWriter(directory, ledgers, (activity) => {
+        if (activity === 'emptying' && this.#random() < EMPTYING_KILLS) killWithin(EMPTYING_MS)
+        if (activity !== 'writing' || isDoomed) return
+        isDoomed = true
+        killWithin(OPENINGS_BEFORE_KILL * this.#writerOptions.reopenMs)
       })
-      timers.push(setTimeout(kill, this.#killDelayMs()))
+      if (isDoomed) killWithin(EARLY_MS)
       try {
         for (;;) {
           const rest = await writer.work(this.#part)
           this.#look(directory, ledgers, rest?.counts)
           if (rest === undefined) break
-          if (this.#isOver) break
+          if (isEnough()) break
         }
       } finally {
         for (const timer of timers) clearTimeout(timer)
@@ -166,8 +177,12 @@ class Soak {
     }
   }
 
-  #startWriter(directory: string, ledgers: readonly Ledger[], whenEmptying?: () => void): WriterProcess {
-    return new WriterProcess(directory, this.#lives++, this.#writerOptions, ledgers, whenEmptying)
+  #startWriter(
+    directory: string,
+    ledgers: readonly Ledger[],
+    onActivity?: (activity: Activity) => void,
+  ): WriterProcess {
+    return new WriterProcess(directory, this.#lives++, this.#writerOptions, ledgers, onActivity)
   }
 
   /** Nobody writes in this directory now. */
@@ -204,11 +219,6 @@ class Soak {
     )
     this.#ledgers.push(...ledgers)
     return ledgers
-  }
-
-  #killDelayMs(): number {
-    const { reopenMs } = this.#writerOptions
-    return this.#random() < EARLY_KILLS ? this.#random() * EARLY_MS : EARLY_MS + this.#random() * 3 * reopenMs
   }
 
   #total(name: 'acknowledged' | 'verified'): number {

@@ -26,22 +26,22 @@ export class WriterProcess {
   #opened = 0
   #openings = 0
   #activity: Activity = 'opening'
-  readonly #whenEmptying: () => void
+  readonly #onActivity: (activity: Activity) => void
   #failure: unknown
 
-  /** Calls back whenever it begins to empty a journal. */
+  /** Calls back whenever it begins something else. */
   constructor(
     directory: string,
     life: number,
     options: WriterOptions,
     ledgers: readonly Ledger[],
-    whenEmptying: () => void = () => {},
+    onActivity: (activity: Activity) => void = () => {},
   ) {
     const script = fileURLToPath(new URL('writer.js', import.meta.url))
     const words = ['--expose-gc', script, directory, String(life), JSON.stringify(options)]
     this.#child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#ledgers = ledgers
-    this.#whenEmptying = whenEmptying
+    this.#onActivity = onActivity
     this.#child.stdin?.on('error', () => {
       // It was killed while it was being spoken to.
     })
@@ -65,7 +65,7 @@ export class WriterProcess {
 
   /** Lets it work until it closes its journals. Undefined if it was killed before. Rejects for what is wrong. */
   async work(part: Part): Promise<Resting | undefined> {
-    this.#activity = 'opening'
+    this.#begin('opening')
     return (await this.#ask({ order: 'work', part })) as Resting | undefined
   }
 
@@ -111,19 +111,21 @@ export class WriterProcess {
   #take(saying: Saying): void {
     if (saying.say === 'failed') throw new Error(`a writer failed: ${saying.message}`)
     if (saying.say === 'resting' || saying.say === 'ending') {
-      this.#activity = 'resting'
+      this.#begin('resting')
       this.#opened = 0
       this.#answer?.(saying)
       return
     }
     this.#ledgers[saying.journal]?.hear(saying)
-    if (saying.say === 'resetting') {
-      this.#activity = 'emptying'
-      this.#whenEmptying()
-    }
+    if (saying.say === 'resetting') this.#begin('emptying')
     if (saying.say !== 'opened') return
     this.#openings++
     this.#opened++
-    this.#activity = this.#opened === SLOT_BYTES.length ? 'writing' : 'opening'
+    this.#begin(this.#opened === SLOT_BYTES.length ? 'writing' : 'opening')
+  }
+
+  #begin(activity: Activity): void {
+    this.#activity = activity
+    this.#onActivity(activity)
   }
 }
