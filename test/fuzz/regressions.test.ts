@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { openJournal, openReader } from 'fsys'
 
-import { KernelPool } from '#src/checksum/kernel-pool.js'
+import { KernelPool, sharedKernelPool } from '#src/checksum/kernel-pool.js'
+import { reset } from '#src/journal/reset.js'
+import { nodeStorage } from '#src/storage/node-storage.js'
+import { run } from '#src/storage/steps.js'
 
-import { frame } from '../support/frames.js'
+import { frame, frames } from '../support/frames.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 // What fuzzing has found, each told once more in the open.
@@ -29,5 +32,34 @@ describe('found by fuzzing', () => {
     const journal = await openJournal(path, { memory })
     assert.equal(journal.info.recovery.cleanEnd, 15)
     await journal.close()
+  })
+
+  test('D7: a last record whose checksum ends in a zero is saved whole, and counted', async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    // One in 256 is such a record.
+    const zeroEnded = Array.from({ length: 2000 }, (_, index) => frame(`record ${index}`)).find(
+      (bytes) => bytes.at(-1) === 0,
+    )
+    assert.ok(zeroEnded)
+    const tail = Buffer.concat([Buffer.from('garbage'), zeroEnded])
+    writeFileSync(path, Buffer.concat([frame('one'), tail, Buffer.alloc(100)]))
+    const journal = await openJournal(path, { onDamage: 'cut' })
+    const { savedTail } = journal.info.recovery
+    assert.equal(savedTail?.validFrames, 1)
+    assert.equal(savedTail.bytes, tail.length)
+    assert.ok(readFileSync(savedTail.path).equals(tail))
+    await journal.close()
+  })
+
+  test('D7: what is saved of a journal that starts over is that journal, its last record too', async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    const records = Array.from({ length: 2000 }, (_, index) => `record ${index}`)
+    const last = records.findIndex((record) => frame(record).at(-1) === 0)
+    writeFileSync(path, frames(...records.slice(0, last + 1)))
+    const options = { storage: nodeStorage, memory: sharedKernelPool, force: false, fileMode: 0o600 }
+    const { saved } = await run(reset(path, options))
+    using reader = openReader(String(saved?.path))
+    assert.deepEqual([reader.scan(() => {}), reader.tailState], [last + 1, 'clean-end'])
+    assert.equal(saved?.validFrames, last + 1)
   })
 })
