@@ -184,10 +184,9 @@ export class FrameCursor {
       this.#end('clean-end')
       return
     }
-    const isGap =
-      end % GAP_MULTIPLE_BYTES === 0 &&
-      end - start <= GAP_BYTES_MAX &&
-      this.bytes.subarray(this.#next, this.#next + MAGIC_BYTES.length).equals(MAGIC_BYTES)
+    // What stands in memory behind `#filled` is left over from something else.
+    const head = this.bytes.subarray(this.#next, Math.min(this.#next + MAGIC_BYTES.length, this.#filled))
+    const isGap = end % GAP_MULTIPLE_BYTES === 0 && end - start <= GAP_BYTES_MAX && head.equals(MAGIC_BYTES)
     if (isGap && this.#gapStart === undefined && start < (yield* this.#skipGapsBelow())) {
       this.#gapStart = start
     } else {

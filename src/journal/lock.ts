@@ -54,13 +54,33 @@ export function* acquireLock(storage: Storage, path: string, attempt: string): S
   return yield* acquire(storage, path, path, attempt)
 }
 
-function* acquire(storage: Storage, path: string, basePath: string, attempt: string): Steps<FileLock> {
+/** Somebody who wants a lock, has written down who it is, and may have to take other locks first. */
+interface Claim {
+  readonly storage: Storage
+  readonly basePath: string
+  readonly attempt: string
+  readonly holder: LockHolder
+  readonly draft: string
+  /** What it wants on the way to what it wants in the end. */
+  readonly wanted: readonly string[]
+}
+
+function* acquire(
+  storage: Storage,
+  path: string,
+  basePath: string,
+  attempt: string,
+  wanted: readonly string[] = [],
+): Steps<FileLock> {
+  // Locks that name each other's tokens are none of ours: nobody could ever succeed their holders.
+  if (wanted.includes(path)) throw locked(basePath, undefined, attempt)
   const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
   const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
+  const claim: Claim = { storage, basePath, attempt, holder, draft, wanted: [...wanted, path] }
   const lock = new FileLock(storage, path, holder.token)
   try {
     yield* writeDraft(storage, draft, holder)
-    const isTakenOver = yield* take(storage, path, basePath, draft, holder, attempt)
+    const isTakenOver = yield* take(claim, path)
     if (!isTakenOver) yield* unlinkQuietly(storage, draft)
     else if (path === basePath) yield* sweep(storage, basePath)
     return lock
@@ -73,14 +93,8 @@ function* acquire(storage: Storage, path: string, basePath: string, attempt: str
 }
 
 /** Gives the draft the lock's name. True if that was a dead holder's before: then the draft has no other name any more. */
-function* take(
-  storage: Storage,
-  path: string,
-  basePath: string,
-  draft: string,
-  holder: LockHolder,
-  attempt: string,
-): Steps<boolean> {
+function* take(claim: Claim, path: string): Steps<boolean> {
+  const { storage, basePath, attempt, holder, draft } = claim
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (yield* tryLink(storage, draft, path, holder)) return false
     const reading = yield* readLock(storage, path)
@@ -89,7 +103,7 @@ function* take(
       throw locked(basePath, reading.holder, attempt)
     }
     const right = `${basePath}.${reading.holder.token}`
-    yield* takeRight(storage, right, basePath, draft, holder, attempt)
+    yield* takeRight(claim, right)
     try {
       const again = yield* readLock(storage, path)
       if (again.holder?.token !== reading.holder.token) continue
@@ -107,21 +121,15 @@ function* take(
  * Takes the right to succeed a dead holder. The draft says already who wants it, so that one more name for it will do; only
  * where somebody has died with the right is it taken over from them, with a token and a draft of its own.
  */
-function* takeRight(
-  storage: Storage,
-  right: string,
-  basePath: string,
-  draft: string,
-  holder: LockHolder,
-  attempt: string,
-): Steps<void> {
+function* takeRight({ storage, basePath, attempt, holder, draft, wanted }: Claim, right: string): Steps<void> {
+  if (wanted.includes(right)) throw locked(basePath, undefined, attempt)
   try {
     if (yield* tryLink(storage, draft, right, holder)) return
   } catch (error) {
     yield* new FileLock(storage, right, holder.token).release()
     throw error
   }
-  yield* acquire(storage, right, basePath, attempt)
+  yield* acquire(storage, right, basePath, attempt, wanted)
 }
 
 /**

@@ -1,4 +1,5 @@
 import { crc32c } from '../checksum/crc32c.js'
+import { LSN_MAX } from '../lsn.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, OpenMode, Storage, StorageFile } from '../storage/storage.js'
 import { unlinkQuietly } from '../storage/unlink-quietly.js'
@@ -21,6 +22,8 @@ export const MARK_BYTES = 8192
 const SLOT_BYTES = 64
 const SLOT_DISTANCE_BYTES = 4096
 const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
+/** Leaves a double room to count on from; at ten marks a second, no journal comes near it. */
+const SEQUENCE_MAX = 2 ** 52
 
 /** What a slot says. */
 export interface Mark {
@@ -47,17 +50,15 @@ export function encodeMark(mark: Mark): Buffer {
   return slot
 }
 
-/** What a slot says, or undefined if it is not whole. */
+/** What a slot says, or undefined if it is not whole, or not ours: its checksum is right, but its numbers cannot be. */
 export function decodeMark(slot: Buffer): Mark | undefined {
   if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
   if (slot.readUInt32LE(60) !== crc32c(slot.subarray(0, 60))) return undefined
-  return {
-    sequence: Number(slot.readBigUInt64LE(8)),
-    inode: slot.readBigUInt64LE(16),
-    birthTime: slot.readBigInt64LE(24),
-    gapFreeLsn: Number(slot.readBigUInt64LE(32)),
-    durableLsn: Number(slot.readBigUInt64LE(40)),
-  }
+  const sequence = Number(slot.readBigUInt64LE(8))
+  const gapFreeLsn = Number(slot.readBigUInt64LE(32))
+  const durableLsn = Number(slot.readBigUInt64LE(40))
+  if (sequence > SEQUENCE_MAX || gapFreeLsn > LSN_MAX || durableLsn > LSN_MAX) return undefined
+  return { sequence, inode: slot.readBigUInt64LE(16), birthTime: slot.readBigInt64LE(24), gapFreeLsn, durableLsn }
 }
 
 /** What a mark file says of a journal, and why it says nothing. Only `bound` proves something. */

@@ -1,7 +1,14 @@
 import { dirname } from 'node:path'
 
 import type { Kernel } from '../checksum/kernel.js'
-import { FRAME_OVERHEAD_BYTES, HEADER_BYTES, MAGIC_BYTES, PAYLOAD_BYTES_MAX, payloadBytesOf } from '../frame/frame.js'
+import {
+  CHECKSUM_BYTES,
+  FRAME_OVERHEAD_BYTES,
+  HEADER_BYTES,
+  MAGIC_BYTES,
+  PAYLOAD_BYTES_MAX,
+  payloadBytesOf,
+} from '../frame/frame.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
 import { unlinkQuietly } from '../storage/unlink-quietly.js'
@@ -11,7 +18,7 @@ import { savedTailPath } from './names.js'
 
 /** What an open has cut off, and where it was saved first (D7). */
 export interface SavedTail {
-  /** A file beside the journal that holds the bytes as they were, without the zeros at their end. */
+  /** A file beside the journal that holds the bytes as they were, without the zeros that no record has at their end. */
   readonly path: string
   readonly bytes: number
   /** How many valid frames were found among them. */
@@ -60,11 +67,14 @@ export function* planSavedTail(
   tail: Tail,
   kernel: Kernel,
 ): Steps<SavedTailPlan | undefined> {
-  const to = yield* lastNonZero(tail, kernel.bytes)
-  if (to === tail.from) return undefined
-  const kept: Tail = { ...tail, to }
+  const nonZeroEnd = yield* lastNonZero(tail, kernel.bytes)
+  if (nonZeroEnd === tail.from) return undefined
+  // A checksum can end in zeros, which belong to its frame.
+  const searched: Tail = { ...tail, to: Math.min(nonZeroEnd + CHECKSUM_BYTES, tail.to) }
+  const { lastFrameEnd, ...found } = yield* countValidFrames(searched, kernel)
+  const kept: Tail = { ...tail, to: Math.max(nonZeroEnd, lastFrameEnd) }
   const place = yield* findPlace(storage, savedTailPath(journalPath, tail.from), kept, kernel.bytes)
-  return { ...place, bytes: to - tail.from, ...(yield* countValidFrames(kept, kernel)) }
+  return { ...place, bytes: kept.to - tail.from, ...found }
 }
 
 /** The end of what is not zero; `from` if everything is. */
@@ -138,14 +148,15 @@ function* holdsTheSame(storage: Storage, path: string, tail: Tail, memory: Buffe
 /** How many times the tail's bytes may be checksummed in search of frames: bytes can be made to look like many headers. */
 const SEARCH_FACTOR = 4
 
-/** Counts the valid frames in a tail, wherever they begin. */
+/** Counts the valid frames in a tail, wherever they begin; `lastFrameEnd` is `from` where there are none. */
 export function* countValidFrames(
   { file, from, to }: Tail,
   kernel: Kernel,
-): Steps<{ validFrames: number; isAtLeast: boolean }> {
+): Steps<{ validFrames: number; isAtLeast: boolean; lastFrameEnd: number }> {
   const memory = kernel.bytes
   let budget = SEARCH_FACTOR * (to - from)
   let validFrames = 0
+  let lastFrameEnd = from
   let position = from
   while (position < to) {
     const filled = yield* readWhole(file, memory.subarray(0, Math.min(memory.length, to - position)), position)
@@ -164,21 +175,22 @@ export function* countValidFrames(
         continue
       }
       if (found + frameBytes > filled && found > 0) break
-      if (frameBytes > budget) return { validFrames, isAtLeast: true }
+      if (frameBytes > budget) return { validFrames, isAtLeast: true, lastFrameEnd }
       budget -= frameBytes
-      if (found + frameBytes <= filled) {
-        const isValid = kernel.scan(found, found + frameBytes) > 0
-        if (isValid) validFrames++
-        next = isValid ? found + frameBytes : found + 1
-      } else {
-        const isValid = (yield* checkFrame(file, kernel, position, frameBytes)) === 'valid'
-        if (isValid) validFrames++
-        next = isValid ? frameBytes : 1
-        break
+      const isInMemory = found + frameBytes <= filled
+      const isValid = isInMemory
+        ? kernel.scan(found, found + frameBytes) > 0
+        : (yield* checkFrame(file, kernel, position, frameBytes)) === 'valid'
+      next = found + (isValid ? frameBytes : 1)
+      if (isValid) {
+        validFrames++
+        lastFrameEnd = position + next
       }
+      // Checking it has taken the memory.
+      if (!isInMemory) break
     }
     if (filled === 0) break
     position += Math.min(Math.max(next, 1), to - position)
   }
-  return { validFrames, isAtLeast: false }
+  return { validFrames, isAtLeast: false, lastFrameEnd }
 }
