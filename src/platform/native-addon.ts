@@ -77,7 +77,7 @@ export interface NativeAddon {
 
   /**
    * Makes this thread's io_uring, if it has none yet. Fails with ENOSYS or EPERM where the system or a sandbox does not let it
-   * (also `kernel.io_uring_disabled`), and with ENOSYS before Linux 5.6.
+   * (also `kernel.io_uring_disabled`), with ENOSYS before Linux 5.6, and with ENOMEM where RLIMIT_MEMLOCK is next to nothing.
    */
   ringOpen(): number
   /** Why no files and no buffers can be registered: 0 if they can, or a negative errno. */
