@@ -186,6 +186,13 @@ static napi_value js_openat2_sync(napi_env env, napi_callback_info info) {
   return number(env, (double)result_of(syscall(SYS_openat2, directory, path, &how, sizeof how)));
 }
 
+// closeSync(fd): what openat2Sync opened
+static napi_value js_close_sync(napi_env env, napi_callback_info info) {
+  struct arguments arguments = arguments_of(env, info);
+  int fd = argument_int(&arguments, 0);
+  return arguments.are_refused ? NULL : number(env, (double)result_of(close(fd)));
+}
+
 const struct function file_functions[] = {
     {"fallocateSync", js_fallocate_sync},
     {"fallocate", js_fallocate},
@@ -200,5 +207,6 @@ const struct function file_functions[] = {
     {"unlockSync", js_unlock_sync},
     {"lockHolderSync", js_lock_holder_sync},
     {"openat2Sync", js_openat2_sync},
+    {"closeSync", js_close_sync},
     {NULL, NULL},
 };

@@ -141,6 +141,8 @@ export interface NativeAddon {
    * `resolve` is made of `Resolve`.
    */
   openat2Sync(directory: number, path: string, flags: number, permissions: number, resolve: number): number
+  /** For what openat2Sync opened: in worker threads Node warns when `fs` closes what `fs` has not opened. */
+  closeSync(fd: number): number
 }
 
 export type WriteAndSync = (

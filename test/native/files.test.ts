@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { inspect } from 'node:util'
 
 import {
   Advice,
@@ -248,7 +249,7 @@ test('openat2 keeps beneath a directory', (t) => {
   t.after(() => closeSync(fd))
   const open = (name: string, resolve: number): number => {
     const result = addon.openat2Sync(fd, name, constants.O_RDONLY, 0, resolve)
-    if (result >= 0) closeSync(result)
+    if (result >= 0) assert.equal(addon.closeSync(result), 0)
     return Math.min(result, 0)
   }
   assert.equal(open('file', Resolve.beneath), 0)
@@ -267,10 +268,11 @@ test('openat2 keeps beneath a directory', (t) => {
   assert.ok(made > 0)
   assert.equal(fstatSync(made).mode & 0o777, 0o640 & ~process.umask())
   assert.match(readFileSync(`/proc/self/fdinfo/${made}`, 'latin1'), /^flags:\s*02\d{6}$/mu, 'closed on exec')
-  closeSync(made)
+  assert.equal(addon.closeSync(made), 0)
+  assert.equal(addon.closeSync(made), errno('EBADF'))
   const fromHere = addon.openat2Sync(WORKING_DIRECTORY, path, constants.O_RDONLY, 0, 0)
   assert.ok(fromHere > 0)
-  closeSync(fromHere)
+  assert.equal(addon.closeSync(fromHere), 0)
 })
 
 test('what can never be an argument is thrown, and nothing is done', (t) => {
@@ -307,7 +309,7 @@ test('what can never be an argument is thrown, and nothing is done', (t) => {
     assert.throws(
       () => call(name, ...values),
       { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' },
-      `${name} ${String(values)}`,
+      `${name} ${inspect(values)}`,
     )
   }
   for (const [start, end] of [

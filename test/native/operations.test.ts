@@ -13,7 +13,16 @@ import { Worker } from 'node:worker_threads'
 import { How, type WriteAndSync } from '#src/platform/native-addon.js'
 
 import { fixturePath } from '../support/children.js'
-import { addonFor, addonPath, diskDirectory, type FaultyAddon, openFile, ringFor } from './support.js'
+import {
+  addonFor,
+  addonPath,
+  diskDirectory,
+  type FaultyAddon,
+  openFile,
+  type Outcome,
+  outcomeOf,
+  ringFor,
+} from './support.js'
 
 // Operations that somebody waits for: their callbacks, their memory, and how threads and processes end around them.
 
@@ -120,19 +129,18 @@ for (const engine of ENGINES) {
     const { fd, path, start } = bench
     const count = 300
     const size = 4000
-    let ended = 0
+    const ended: Promise<Outcome>[] = []
     for (let at = 0; at < count; at++) {
       // Every third is so small that it lies within JavaScript's heap, where things are moved.
       const bytes = new Uint8Array(at % 3 === 0 ? 40 : size).fill(at)
-      assert.ok(start(fd, bytes, 0, bytes.length, at * size, How.writeAndSync, () => ended++) >= 0)
+      ended.push(outcomeOf((callback) => start(fd, bytes, 0, bytes.length, at * size, How.writeAndSync, callback)))
       if (at % 50 === 0) collect()
       Array.from({ length: 50 }, () => new Uint8Array(size).fill(255))
     }
-    collect()
-    while (ended < count) {
-      collect()
-      await turn()
-    }
+    const collecting = setInterval(collect, 1)
+    const outcomes = await Promise.all(ended)
+    clearInterval(collecting)
+    assert.ok(outcomes.every(({ result }) => result === 0))
     const found = readFileSync(path)
     for (let at = 0; at < count; at++) {
       const length = at % 3 === 0 ? 40 : size
