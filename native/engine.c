@@ -174,12 +174,23 @@ static int submit(struct engine *engine, struct operation *operation) {
 
 static bool is_complete(const struct operation *operation) { return operation->written == (size_t)operation->length; }
 
+// In the build for tests: whether a sync ran although its write, to which it is linked, had failed.
+static bool is_link_broken(const struct operation *operation) {
+#ifdef FSYS_FAULTS
+  return operation->is_sync_linked && operation->write_fault != 0 && operation->sync_result != -ECANCELED;
+#else
+  (void)operation;
+  return false;
+#endif
+}
+
 // What the results say about the whole: true if it has ended, with operation->result; otherwise there is more to submit.
 static bool is_over(struct operation *operation) {
   if (operation->has_write) {
     int count = operation->write_result;
     if (count == -EINTR) return false;
     operation->result = count < 0 ? count : count == 0 ? -EIO : 0;
+    if (is_link_broken(operation)) operation->result = -EPROTO;
     if (operation->result < 0) return true;
     operation->written += (size_t)count;
   }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { pbkdf2 } from 'node:crypto'
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, open, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
@@ -13,16 +12,7 @@ import { Worker } from 'node:worker_threads'
 import { How, type WriteAndSync } from '#src/platform/native-addon.js'
 
 import { fixturePath } from '../support/children.js'
-import {
-  addonFor,
-  addonPath,
-  diskDirectory,
-  type FaultyAddon,
-  openFile,
-  type Outcome,
-  outcomeOf,
-  ringFor,
-} from './support.js'
+import { addonFor, addonPath, diskDirectory, type FaultyAddon, openFile, outcomeOf, ringFor } from './support.js'
 
 // Operations that somebody waits for: their callbacks, their memory, and how threads and processes end around them.
 
@@ -123,32 +113,6 @@ for (const engine of ENGINES) {
     assert.equal(runChild('throwingNow', bench.path, engine), 'caught to the caller\n')
   })
 
-  test(`${engine}: D4b memory that nobody else holds is written as it was, whatever the collector does`, async (t) => {
-    const bench = benchFor(t, engine)
-    if (bench === undefined) return
-    const { fd, path, start } = bench
-    const count = 300
-    const size = 4000
-    const ended: Promise<Outcome>[] = []
-    for (let at = 0; at < count; at++) {
-      // Every third is so small that it lies within JavaScript's heap, where things are moved.
-      const bytes = new Uint8Array(at % 3 === 0 ? 40 : size).fill(at)
-      ended.push(outcomeOf((callback) => start(fd, bytes, 0, bytes.length, at * size, How.writeAndSync, callback)))
-      if (at % 50 === 0) collect()
-      Array.from({ length: 50 }, () => new Uint8Array(size).fill(255))
-    }
-    const collecting = setInterval(collect, 1)
-    const outcomes = await Promise.all(ended)
-    clearInterval(collecting)
-    assert.ok(outcomes.every(({ result }) => result === 0))
-    const found = readFileSync(path)
-    for (let at = 0; at < count; at++) {
-      const length = at % 3 === 0 ? 40 : size
-      const part = found.subarray(at * size, at * size + length)
-      assert.ok(part.length === length && part.every((byte) => byte === (at & 255)), String(at))
-    }
-  })
-
   test(`${engine}: D4b threads that are terminated in the middle of it end well, many times`, async (t) => {
     const bench = benchFor(t, engine)
     if (bench === undefined) return
@@ -194,34 +158,108 @@ for (const engine of ENGINES) {
 test('pool: finish does itself what no thread has taken up yet', async (t) => {
   const bench = benchFor(t, 'pool')
   if (bench === undefined) return
-  const { addon, fd, start } = bench
-  // The pool has four threads.
-  const isBusy = Promise.all(Array.from({ length: 8 }, () => promisify(pbkdf2)('a', 'b', 100_000, 64, 'sha512')))
-  let isOver = false
-  void isBusy.then(() => (isOver = true))
+  const { addon, fd, path, start } = bench
+  const release = blockPool(`${path}.pipe`)
   let outcome: number | undefined
   const operation = start(fd, Buffer.from('now'), 0, 3, 0, How.writeAndSync, (result) => (outcome = result))
   assert.equal(addon.finish(operation), true)
   assert.equal(outcome, 0)
-  await turn()
-  assert.equal(isOver, false)
-  await isBusy
-  for (let at = 0; at < 20; at++) await turn()
+  assert.equal(readFileSync(path, 'latin1'), 'now')
+  await release()
 })
+
+test('pool: D4b memory that nobody else holds is written as it was, whatever the collector does', async (t) => {
+  const bench = benchFor(t, 'pool')
+  if (bench === undefined) return
+  const { fd, path, start } = bench
+  const release = blockPool(`${path}.pipe`)
+  const sizes = Array.from({ length: 200 }, (_, at) => sizeOf(at))
+  const ended = sizes.map((size, at) =>
+    outcomeOf((callback) => start(fd, filledWith(at, size), 0, size, at * 10_000, How.writeOnly, callback)),
+  )
+  await makeGarbage()
+  await release()
+  assert.ok((await Promise.all(ended)).every(({ result }) => result === 0))
+  const found = readFileSync(path)
+  for (const [at, size] of sizes.entries()) {
+    assert.ok(
+      found.subarray(at * 10_000, at * 10_000 + size).every((byte) => byte === at),
+      String(at),
+    )
+  }
+})
+
+test('ring: D4b memory that nobody else holds is written as it was, whatever the collector does', async (t) => {
+  const addon = ringFor(t)
+  if (addon === undefined) return
+  const { pipe, size: filled } = openFullPipe(t, join(diskDirectory(t), 'pipe'))
+  const sizes = Array.from({ length: 100 }, (_, at) => Math.min(sizeOf(at), 4096))
+  const ended = sizes.map((size, at) =>
+    outcomeOf((callback) => addon.ringWrite(pipe, filledWith(at, size), 0, size, 0, How.writeOnly, callback)),
+  )
+  await makeGarbage()
+  const found = (await readAll(pipe, filled + sizes.reduce((sum, size) => sum + size))).subarray(filled)
+  assert.ok((await Promise.all(ended)).every(({ result }) => result === 0))
+  // Not in the order in which they began.
+  for (const [at, size] of sizes.entries()) assert.equal(found.filter((byte) => byte === at).length, size, String(at))
+})
+
+/** Every third is so small that it lies within JavaScript's heap, where things are moved. */
+function sizeOf(at: number): number {
+  return at % 3 === 0 ? 40 : 4000 + at
+}
+
+/** Bytes that no variable holds, which a function that is still reachable might keep alive. */
+function filledWith(byte: number, size: number): Uint8Array {
+  return new Uint8Array(size).fill(byte)
+}
+
+/** Lets everything be collected that nobody holds, and writes over it. */
+async function makeGarbage(): Promise<void> {
+  for (let round = 0; round < 5; round++) {
+    collect()
+    await delay(2)
+    Array.from({ length: 400 }, (_, at) => new Uint8Array(sizeOf(at)).fill(255))
+  }
+}
+
+/** Keeps all threads of the pool busy, by opening a pipe that has no other end, until what this returns is called. */
+function blockPool(path: string): () => Promise<void> {
+  execFileSync('mkfifo', [path])
+  const opened = Array.from({ length: 4 }, () => promisify(open)(path, 'r'))
+  return async () => {
+    const other = openSync(path, 'r+')
+    for (const fd of await Promise.all(opened)) closeSync(fd)
+    closeSync(other)
+  }
+}
+
+/** A new pipe that is full: what is written into it stays under way until somebody reads. */
+function openFullPipe(context: TestContext, path: string): { readonly pipe: number; readonly size: number } {
+  execFileSync('mkfifo', [path])
+  const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  context.after(() => closeSync(pipe))
+  const filling = Buffer.alloc(65_536, 254)
+  return { pipe, size: untilEmptyOrFull(() => writeSync(pipe, filling)) }
+}
+
+async function readAll(pipe: number, size: number): Promise<Buffer> {
+  const found = Buffer.alloc(size)
+  let length = 0
+  while (length < size) {
+    length += untilEmptyOrFull((count) => readSync(pipe, found, length + count, size - length - count, null))
+    await turn()
+  }
+  return found
+}
 
 test('ring: D4b a thread that is terminated ends only when the system has done with its memory', async (t) => {
   const addon = ringFor(t)
   if (addon === undefined) return
-  // What is written into a pipe that is full stays under way until somebody reads.
   const path = join(diskDirectory(t), 'pipe')
-  execFileSync('mkfifo', [path])
-  const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  t.after(() => closeSync(pipe))
-  const filling = Buffer.alloc(65_536, 1)
-  let expected = untilEmptyOrFull(() => writeSync(pipe, filling))
-  const workerData = ['stuck', addonPath, path, 'ring']
-  const worker = new Worker(fixturePath('native-child'), { workerData })
-  expected += await new Promise<number>((resolve) => worker.once('message', resolve))
+  const { pipe, size: filled } = openFullPipe(t, path)
+  const worker = new Worker(fixturePath('native-child'), { workerData: ['stuck', addonPath, path, 'ring'] })
+  const size = await new Promise<number>((resolve) => worker.once('message', resolve))
   let hasEnded = false
   const ended = worker.terminate().then(() => (hasEnded = true))
   for (let round = 0; round < 20; round++) {
@@ -229,14 +267,9 @@ test('ring: D4b a thread that is terminated ends only when the system has done w
     collect()
     assert.equal(hasEnded, false)
   }
-  const found = Buffer.alloc(expected)
-  let length = 0
-  while (length < expected) {
-    length += untilEmptyOrFull((count) => readSync(pipe, found, length + count, expected - length - count, null))
-    await turn()
-  }
+  const found = await readAll(pipe, filled + size)
   await ended
-  assert.ok(found.subarray(-100).every((byte) => byte === 7))
+  assert.ok(found.subarray(filled).every((byte) => byte === 7))
 })
 
 /** How many bytes can be moved before that would have to wait. */

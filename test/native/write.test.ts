@@ -9,6 +9,7 @@ import { How } from '#src/platform/native-addon.js'
 import { fixturePath } from '../support/children.js'
 import { mountSmall } from '../support/mounts.js'
 import { seededRandom } from '../support/random.js'
+import { unavailable } from '../support/unavailable.js'
 import { addonPath, diskDirectory, errno, Fault, openFile } from './support.js'
 import { type Way, WAY_NAMES, wayFor } from './ways.js'
 
@@ -145,6 +146,24 @@ for (const name of WAY_NAMES) {
       }
     }
     assert.equal((await way.write(NO_FILE, patterned(1), 0, 0, 0, How.writeAndSync)).result, errno('EBADF'))
+  })
+
+  test(`${name}: D1 what is to be synced makes the device flush, and what is not does not`, async (t) => {
+    const way = wayFor(t, name)
+    const mounted = way && mountSmall(t, 'ext4', 16)
+    if (way === undefined || mounted === undefined) return
+    const device = readFileSync('/proc/mounts', 'utf8').match(new RegExp(`^/dev/(\\S+) ${mounted} `, 'mu'))?.[1]
+    // The sixteenth number of Documentation/block/stat.rst
+    const flushes = (): number => Number(readFileSync(`/sys/block/${device}/stat`, 'latin1').trim().split(/\s+/u)[15])
+    if (!(flushes() >= 0)) return unavailable(t, 'this kernel does not count flushes')
+    const fd = openSync(join(mounted, 'file'), 'w')
+    const bytes = patterned(100_000)
+    for (const how of [...Object.values(How), ...Object.values(How)]) {
+      const before = flushes()
+      assert.deepEqual(await way.write(fd, bytes, 0, bytes.length, 0, how), { result: 0, written: bytes.length })
+      assert.equal(flushes() > before, isSynced(how), String(how))
+    }
+    closeSync(fd)
   })
 
   test(`${name}: an empty range writes nothing, and is synced if that was asked for`, async (t) => {
