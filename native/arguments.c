@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "write.h"
+
 static const double SAFE_INTEGER_MAX = 9007199254740991; // 2^53 - 1
 
 static void refuse(struct arguments *arguments, size_t index, const char *expected) {
@@ -35,6 +37,14 @@ int64_t argument_offset(struct arguments *arguments, size_t index) {
   if (is_number && value >= 0 && value <= SAFE_INTEGER_MAX && value == (double)(int64_t)value) return (int64_t)value;
   refuse(arguments, index, "a whole number from 0 to 2^53 - 1");
   return 0;
+}
+
+int argument_how(struct arguments *arguments, size_t index) {
+  int how = argument_int(arguments, index);
+  bool is_known = how == WRITE_ONLY || how == WRITE_AND_SYNC || how == WRITE_WITH_DSYNC ||
+                  how == (WRITE_AND_SYNC | WRITE_AT_ONCE);
+  if (!is_known) refuse(arguments, index, "one of How");
+  return how;
 }
 
 napi_value argument_function(struct arguments *arguments, size_t index) {

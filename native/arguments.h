@@ -37,6 +37,8 @@ struct arguments arguments_of(napi_env env, napi_callback_info info);
 int argument_int(struct arguments *arguments, size_t index);
 // A whole number that a double holds exactly, from 0.
 int64_t argument_offset(struct arguments *arguments, size_t index);
+// How a range is written, as write.h lists it.
+int argument_how(struct arguments *arguments, size_t index);
 napi_value argument_function(struct arguments *arguments, size_t index);
 // A Uint8Array.
 struct bytes argument_bytes(struct arguments *arguments, size_t index);

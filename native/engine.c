@@ -456,7 +456,10 @@ static napi_value js_ring_register_buffer(napi_env env, napi_callback_info info)
     if (buffer->start != NULL) continue;
     failure = update_buffer(engine, slot, bytes.start, bytes.length);
     if (failure < 0) return number(env, failure);
-    napi_create_reference(env, arguments.values[0], 1, &buffer->memory);
+    if (napi_create_reference(env, arguments.values[0], 1, &buffer->memory) != napi_ok) {
+      update_buffer(engine, slot, NULL, 0);
+      return number(env, -ENOMEM);
+    }
     buffer->start = bytes.start;
     buffer->length = bytes.length;
     return number(env, slot);
@@ -499,7 +502,7 @@ static napi_value js_ring_write(napi_env env, napi_callback_info info) {
   int file = argument_int(&arguments, 0);
   struct range range = argument_range(&arguments, 1);
   int64_t position = argument_offset(&arguments, 4);
-  int how = argument_int(&arguments, 5);
+  int how = argument_how(&arguments, 5);
   napi_value callback = argument_function(&arguments, 6);
   if (arguments.are_refused) return NULL;
   int failure;

@@ -10,7 +10,7 @@ static napi_value js_write_and_sync_sync(napi_env env, napi_callback_info info) 
   int fd = argument_int(&arguments, 0);
   struct range range = argument_range(&arguments, 1);
   int64_t position = argument_offset(&arguments, 4);
-  int how = argument_int(&arguments, 5);
+  int how = argument_how(&arguments, 5);
   if (arguments.are_refused) return NULL;
   size_t *written = &arguments.addon->written;
   return number(env, write_and_sync(fd, range.bytes + range.start, range.end - range.start, position, how, written));
@@ -30,7 +30,7 @@ static napi_value js_write_and_sync(napi_env env, napi_callback_info info) {
   int fd = argument_int(&arguments, 0);
   struct range range = argument_range(&arguments, 1);
   int64_t position = argument_offset(&arguments, 4);
-  int how = argument_int(&arguments, 5);
+  int how = argument_how(&arguments, 5);
   napi_value callback = argument_function(&arguments, 6);
   if (arguments.are_refused) return NULL;
 

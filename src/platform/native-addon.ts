@@ -46,7 +46,7 @@ export type NativeAddonFound =
  *
  * **Memory** that is written from must not change, grow or be transferred until the callback is called. It is kept from being
  * collected until then, also when the thread is terminated meanwhile: the environment ends when the system has done with it.
- * Where a process exits, Node waits for the pool, and nobody waits for the ring.
+ * Where a process exits, Node waits for the pool, and nobody waits for the ring: an exit handler can, by `finish`.
  *
  * **Operations** under way keep the event loop running. Their callbacks do not carry the caller's AsyncLocalStorage.
  */

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { inspect } from 'node:util'
@@ -236,6 +247,25 @@ test('cloneFile shares what a file holds, where the file system can', async (t) 
   assert.equal(await clone(NO_FILE), errno('EBADF'))
 })
 
+test('on XFS a clone has the same bytes, and none of its own', async (t) => {
+  const bench = benchFor(t)
+  const mounted = bench && mountSmall(t, 'xfs', 320)
+  if (bench === undefined || mounted === undefined) return
+  const { addon } = bench
+  const names = ['source', 'blocking', 'waiting'].map((name) => join(mounted, name))
+  const [source, blocking, waiting] = names.map((name) => openSync(name, 'w+')) as [number, number, number]
+  const bytes = Buffer.alloc(8 * 2 ** 20, 'cloned')
+  assert.equal(addon.writeAndSyncSync(source, bytes, 0, bytes.length, 0, 1), 0)
+  const free = statfsSync(mounted).bfree
+  assert.equal(addon.cloneFileSync(source, blocking), 0)
+  assert.equal((await outcomeOf((callback) => addon.cloneFile(source, waiting, callback))).result, 0)
+  for (const fd of [source, blocking, waiting]) fsyncSync(fd)
+  for (const name of names) assert.ok(readFileSync(name).equals(bytes))
+  const { bfree, bsize } = statfsSync(mounted)
+  assert.ok((free - bfree) * bsize < bytes.length)
+  for (const fd of [source, blocking, waiting]) closeSync(fd)
+})
+
 test('openat2 keeps beneath a directory', (t) => {
   const bench = benchFor(t)
   if (bench === undefined) return
@@ -303,6 +333,9 @@ test('what can never be an argument is thrown, and nothing is done', (t) => {
     ['ringWrite', fd, bytes, 0, 1, 0, 0, null],
     ['openat2Sync', WORKING_DIRECTORY, 7, 0, 0, 0],
     ['openat2Sync', WORKING_DIRECTORY, 'x'.repeat(4097), 0, 0, 0],
+    ['writeAndSyncSync', fd, bytes, 0, 1, 0, 3],
+    ['writeAndSync', fd, bytes, 0, 1, 0, 4, nothing],
+    ['ringWrite', fd, bytes, 0, 1, 0, 6, nothing],
     ['finish', 'last'],
     ['addressOf', null],
   ] as const) {

@@ -144,6 +144,13 @@ for (const engine of ENGINES) {
     }
   })
 
+  test(`${engine}: D10 an exit handler can wait for an operation`, (t) => {
+    const bench = benchFor(t, engine)
+    if (bench === undefined) return
+    assert.equal(runChild('exiting', bench.path, engine), '0 1048576\ntrue\n')
+    assert.ok(readFileSync(bench.path).equals(Buffer.alloc(2 ** 20, 7)))
+  })
+
   test(`${engine}: a thread in which nobody waits any more ends, and so does one that never had any work`, async (t) => {
     const bench = benchFor(t, engine)
     if (bench === undefined) return
