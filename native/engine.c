@@ -2,64 +2,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "faults.h"
-#include "ring.h"
 #include "write.h"
 
 #ifndef RWF_DSYNC
 #define RWF_DSYNC 0x2
 #endif
-#ifndef IORING_RSRC_REGISTER_SPARSE
-#define IORING_RSRC_REGISTER_SPARSE (1u << 0)
-#endif
-
-// An operation has at most two results to come, and results have twice the room of entries: so with no more operations than
-// entries neither queue overflows. More of them wait.
-enum { ENTRIES = 128 };
-enum { FILE_SLOTS = 64, BUFFER_SLOTS = 64, NO_SLOT = -1 };
-// What stands for a registered file is far above any descriptor (fs.nr_open allows no more than 2^30).
-enum { FIRST_FILE_NUMBER = 1 << 30 };
-
-struct list {
-  struct operation *first;
-  struct operation *last;
-};
-
-struct file_slot {
-  int fd; // -1 if free
-  unsigned uses;
-};
-
-struct buffer_slot {
-  const uint8_t *start; // NULL if free
-  size_t length;
-  napi_ref memory;
-  unsigned uses;
-};
-
-struct engine {
-  struct addon *addon;
-  struct ring ring;
-  int event_fd;
-  // A process that is forked from this one must keep away from the ring.
-  pid_t process;
-  uv_poll_t *poll;
-  // Operations that the ring has; those that wait for room; those that have ended and whose callbacks are due.
-  unsigned in_ring;
-  struct list waiting;
-  struct list ended;
-  bool is_referenced;
-  // Why there are no slots, or 0.
-  int files_refusal;
-  int buffers_refusal;
-  struct file_slot files[FILE_SLOTS];
-  struct buffer_slot buffers[BUFFER_SLOTS];
-};
 
 static void append(struct list *list, struct operation *operation) {
   operation->next = NULL;
@@ -204,8 +155,7 @@ static bool is_over(struct operation *operation) {
 }
 
 static void end(struct engine *engine, struct operation *operation) {
-  if (operation->file_slot != NO_SLOT) engine->files[operation->file_slot].uses--;
-  if (operation->buffer_slot != NO_SLOT) engine->buffers[operation->buffer_slot].uses--;
+  engine_drop_slots(engine, operation);
   append(&engine->ended, operation);
 }
 
@@ -269,6 +219,12 @@ static void event_happened(uv_poll_t *poll, int status, int events) {
   deliver_all(engine);
 }
 
+void engine_start(struct engine *engine, struct operation *operation) {
+  append(&engine->waiting, operation);
+  take_results(engine);
+  update_reference(engine);
+}
+
 int engine_await(struct operation *operation) {
   struct engine *engine = operation->addon->engine;
   if (engine->process != getpid()) return -ECHILD;
@@ -293,9 +249,7 @@ static void free_engine(struct engine *engine) {
 static void poll_closed(uv_handle_t *poll) {
   struct engine *engine = uv_handle_get_data(poll);
   struct addon *addon = engine->addon;
-  for (int slot = 0; slot < BUFFER_SLOTS; slot++) {
-    if (engine->buffers[slot].start != NULL) napi_delete_reference(addon->env, engine->buffers[slot].memory);
-  }
+  engine_release_buffers(engine);
   close(engine->event_fd);
   ring_close(&engine->ring);
   free_engine(engine);
@@ -313,18 +267,7 @@ void engine_close(struct addon *addon) {
   uv_close((uv_handle_t *)engine->poll, poll_closed);
 }
 
-// Tables of files and buffers that are empty at first. Without them all works, a little slower.
-static void reserve_slots(struct engine *engine) {
-  int none[FILE_SLOTS];
-  for (int slot = 0; slot < FILE_SLOTS; slot++) none[slot] = engine->files[slot].fd = -1;
-  engine->files_refusal = ring_register(&engine->ring, IORING_REGISTER_FILES, none, FILE_SLOTS);
-  struct io_uring_rsrc_register table = {.nr = BUFFER_SLOTS};
-  // Called otherwise in older headers: the word behind the number of slots.
-  memcpy((char *)&table + sizeof table.nr, &(uint32_t){IORING_RSRC_REGISTER_SPARSE}, sizeof(uint32_t));
-  engine->buffers_refusal = ring_register(&engine->ring, IORING_REGISTER_BUFFERS2, &table, sizeof table);
-}
-
-static int open_engine(struct addon *addon) {
+int engine_open(struct addon *addon) {
   if (addon->is_closing) return -ECANCELED;
   struct engine *engine = calloc(1, sizeof *engine);
   if (engine == NULL) return -ENOMEM;
@@ -351,7 +294,7 @@ static int open_engine(struct addon *addon) {
     engine_close(addon);
     return failure;
   }
-  reserve_slots(engine);
+  engine_reserve_slots(engine);
   return 0;
 
 no_handle:
@@ -363,190 +306,8 @@ no_poll:
   return failure;
 }
 
-// --- for JavaScript
-
-// The engine that may be used here and now; or NULL, with why not.
-static struct engine *usable_engine(struct addon *addon, int *failure) {
+struct engine *engine_usable(struct addon *addon, int *failure) {
   struct engine *engine = addon->engine;
   *failure = engine == NULL ? -ENXIO : engine->process != getpid() ? -ECHILD : 0;
   return *failure == 0 ? engine : NULL;
 }
-
-// ringOpen(): 0, also if it is open already; or a negative errno
-static napi_value js_ring_open(napi_env env, napi_callback_info info) {
-  struct addon *addon = arguments_of(env, info).addon;
-  return number(env, addon->engine != NULL ? 0 : open_engine(addon));
-}
-
-// ringRefusals(): [files, buffers]: 0, or the negative errno for which none can be registered
-static napi_value js_ring_refusals(napi_env env, napi_callback_info info) {
-  int failure;
-  struct engine *engine = usable_engine(arguments_of(env, info).addon, &failure);
-  napi_value refusals;
-  napi_create_array(env, &refusals);
-  napi_set_element(env, refusals, 0, number(env, engine == NULL ? failure : engine->files_refusal));
-  napi_set_element(env, refusals, 1, number(env, engine == NULL ? failure : engine->buffers_refusal));
-  return refusals;
-}
-
-static int update_file(struct engine *engine, int slot, int fd) {
-  struct io_uring_files_update update = {.offset = (unsigned)slot, .fds = (uint64_t)(uintptr_t)&fd};
-  int count = ring_register(&engine->ring, IORING_REGISTER_FILES_UPDATE, &update, 1);
-  if (count < 0) return count;
-  engine->files[slot].fd = fd;
-  return 0;
-}
-
-// ringRegisterFile(fd): a number that stands for it in ringWrite, or a negative errno
-static napi_value js_ring_register_file(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int fd = argument_int(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = usable_engine(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  if (engine->files_refusal < 0) return number(env, engine->files_refusal);
-  if (fd < 0) return number(env, -EBADF); // -1 would empty the slot
-  for (int slot = 0; slot < FILE_SLOTS; slot++) {
-    if (engine->files[slot].fd != -1) continue;
-    failure = update_file(engine, slot, fd);
-    return number(env, failure < 0 ? failure : FIRST_FILE_NUMBER + slot);
-  }
-  return number(env, -ENFILE);
-}
-
-static struct file_slot *file_slot_of(struct engine *engine, int file) {
-  int slot = file - FIRST_FILE_NUMBER;
-  return slot >= 0 && slot < FILE_SLOTS && engine->files[slot].fd != -1 ? &engine->files[slot] : NULL;
-}
-
-// ringUnregisterFile(file): before its descriptor is closed. -EBUSY while it is written to.
-static napi_value js_ring_unregister_file(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int file = argument_int(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = usable_engine(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  struct file_slot *slot = file_slot_of(engine, file);
-  if (slot == NULL) return number(env, -EBADF);
-  return number(env, slot->uses > 0 ? -EBUSY : update_file(engine, file - FIRST_FILE_NUMBER, -1));
-}
-
-static int update_buffer(struct engine *engine, int slot, const uint8_t *start, size_t length) {
-  struct iovec memory = {(void *)(uintptr_t)start, length};
-  struct io_uring_rsrc_update2 update = {
-      .offset = (unsigned)slot, .data = (uint64_t)(uintptr_t)&memory, .nr = 1};
-  int count = ring_register(&engine->ring, IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof update);
-  return count < 0 ? count : 0;
-}
-
-// ringRegisterBuffer(bytes): its slot, or a negative errno. What ringWrite writes from within these bytes goes faster.
-static napi_value js_ring_register_buffer(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  struct bytes bytes = argument_bytes(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = usable_engine(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  if (engine->buffers_refusal < 0) return number(env, engine->buffers_refusal);
-  if (bytes.length == 0) return number(env, -EINVAL);
-  for (int slot = 0; slot < BUFFER_SLOTS; slot++) {
-    struct buffer_slot *buffer = &engine->buffers[slot];
-    if (buffer->start != NULL) continue;
-    failure = update_buffer(engine, slot, bytes.start, bytes.length);
-    if (failure < 0) return number(env, failure);
-    if (napi_create_reference(env, arguments.values[0], 1, &buffer->memory) != napi_ok) {
-      update_buffer(engine, slot, NULL, 0);
-      return number(env, -ENOMEM);
-    }
-    buffer->start = bytes.start;
-    buffer->length = bytes.length;
-    return number(env, slot);
-  }
-  return number(env, -ENFILE);
-}
-
-// ringUnregisterBuffer(slot): -EBUSY while it is written from
-static napi_value js_ring_unregister_buffer(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int slot = argument_int(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = usable_engine(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  bool is_used = slot >= 0 && slot < BUFFER_SLOTS && engine->buffers[slot].start != NULL;
-  if (!is_used) return number(env, -EINVAL);
-  struct buffer_slot *buffer = &engine->buffers[slot];
-  if (buffer->uses > 0) return number(env, -EBUSY);
-  failure = update_buffer(engine, slot, NULL, 0);
-  if (failure < 0) return number(env, failure);
-  napi_delete_reference(env, buffer->memory);
-  buffer->start = NULL;
-  return number(env, 0);
-}
-
-static int buffer_slot_of(const struct engine *engine, const uint8_t *start, size_t length) {
-  for (int slot = 0; slot < BUFFER_SLOTS; slot++) {
-    const struct buffer_slot *buffer = &engine->buffers[slot];
-    if (buffer->start == NULL || start < buffer->start) continue;
-    size_t offset = (size_t)(start - buffer->start);
-    if (offset <= buffer->length && length <= buffer->length - offset) return slot;
-  }
-  return NO_SLOT;
-}
-
-// ringWrite(file, bytes, start, end, position, how, callback): `file` is a descriptor, or stands for a registered one
-static napi_value js_ring_write(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int file = argument_int(&arguments, 0);
-  struct range range = argument_range(&arguments, 1);
-  int64_t position = argument_offset(&arguments, 4);
-  int how = argument_how(&arguments, 5);
-  napi_value callback = argument_function(&arguments, 6);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = usable_engine(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  struct file_slot *registered = file_slot_of(engine, file);
-  int fd = registered != NULL ? registered->fd : file;
-  if (fd < 0) return number(env, -EBADF);
-
-  const uint8_t *start = range.bytes + range.start;
-  size_t length = range.end - range.start;
-  size_t written = 0;
-  if (how & WRITE_AT_ONCE) {
-    failure = write_range(fd, start, length, position, how, &written);
-    arguments.addon->written = written;
-    if (failure < 0) return number(env, failure);
-  }
-  struct operation *operation = operation_create(&arguments, callback, arguments.values[1]);
-  if (operation == NULL) return NULL;
-  operation->fd = fd;
-  operation->bytes = start;
-  operation->length = (int64_t)length;
-  operation->offset = position;
-  operation->mode = how;
-  operation->written = written;
-  operation->file_slot = registered != NULL ? file - FIRST_FILE_NUMBER : NO_SLOT;
-  operation->buffer_slot = length > 0 ? buffer_slot_of(engine, start, length) : NO_SLOT;
-  if (registered != NULL) registered->uses++;
-  if (operation->buffer_slot != NO_SLOT) engine->buffers[operation->buffer_slot].uses++;
-
-  double answer = (double)operation->number;
-  append(&engine->waiting, operation);
-  take_results(engine);
-  update_reference(engine);
-  return number(env, answer);
-}
-
-const struct function engine_functions[] = {
-    {"ringOpen", js_ring_open},
-    {"ringRefusals", js_ring_refusals},
-    {"ringRegisterFile", js_ring_register_file},
-    {"ringUnregisterFile", js_ring_unregister_file},
-    {"ringRegisterBuffer", js_ring_register_buffer},
-    {"ringUnregisterBuffer", js_ring_unregister_buffer},
-    {"ringWrite", js_ring_write},
-    {NULL, NULL},
-};
