@@ -8,8 +8,8 @@
 #include "faults.h"
 #include "operation.h"
 
-// finish(operation): blocks until it has ended and calls its callback before it returns. True; false if it had ended already; or
-// a negative errno if it cannot be waited for.
+// finish(operation): blocks until it has ended and calls its callback before it returns. True; false if it had ended
+// already; or a negative errno if it cannot be waited for.
 static napi_value js_finish(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
   int64_t wanted = argument_offset(&arguments, 0);
@@ -99,8 +99,8 @@ void addon_closed_in_part(struct addon *addon) {
   napi_remove_async_cleanup_hook(addon->closing_hook);
 }
 
-// The environment ends: its thread may have been terminated in the middle of anything. Nothing new begins, and what the system
-// works on is waited for.
+// The environment ends: its thread may have been terminated in the middle of anything. Nothing new begins, and what the
+// system works on is waited for.
 static void close_addon(napi_async_cleanup_hook_handle hook, void *data) {
   (void)hook;
   struct addon *addon = data;

@@ -1,9 +1,9 @@
 // What the parts of the addon share. One `struct addon` an environment: the main thread, or a worker.
 //
-// Conventions. A function that works at once returns its result, or a negative errno; one that waits takes a callback as its
-// last argument, and returns the number of an operation, which `finish` takes, or a negative errno if it could not begin: then
-// the callback is never called. A callback gets the result or a negative errno, and how many bytes are written. Only arguments
-// that can never be right are thrown.
+// Conventions. A function that works at once returns its result, or a negative errno; one that waits takes a callback
+// as its last argument, and returns the number of an operation, which `finish` takes, or a negative errno if it could
+// not begin: then the callback is never called. A callback gets the result or a negative errno, and how many bytes are
+// written. Only arguments that can never be right are thrown.
 #ifndef FSYS_ADDON_H
 #define FSYS_ADDON_H
 

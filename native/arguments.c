@@ -54,7 +54,8 @@ napi_value argument_function(struct arguments *arguments, size_t index) {
   return arguments->values[index];
 }
 
-// Of a view the length is in elements. One of at most 64 bytes can lie in the heap, where it is moved; asking for its address moves it out for good.
+// Of a view the length is in elements. One of at most 64 bytes can lie in the heap, where it is moved; asking for its
+// address moves it out for good.
 static struct bytes argument_view(struct arguments *arguments, size_t index, napi_typedarray_type wanted,
                                   const char *expected) {
   struct bytes view = {NULL, 0};

@@ -1,4 +1,5 @@
-// checksum.h for JavaScript. Where the processor has no instruction, `checksumEngine` is undefined and the rest is not there.
+// checksum.h for JavaScript. Where the processor has no instruction, `checksumEngine` is undefined and the rest is not
+// there.
 #include "arguments.h"
 #include "checksum.h"
 
@@ -27,7 +28,7 @@ static napi_value js_scan(napi_env env, napi_callback_info info) {
   struct offsets offsets = argument_offsets(&arguments, 3);
   if (arguments.are_refused) return NULL;
   if (offsets.length == 0 || range.end > INT32_MAX) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "there is no room for an offset, or there are bytes that none reaches");
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "no room for an offset, or bytes that none reaches");
     return NULL;
   }
   size_t room = offsets.length - 1;

@@ -66,10 +66,10 @@ PRIMITIVE uint32_t load4(const uint8_t *bytes) {
   return word;
 }
 
-// The instruction takes a step a cycle but answers after three, so a long message goes through it in three lanes at a time,
-// each a third of a stretch. What the lanes come to is put together by polynomial products: a state that has n more bytes
-// behind it is worth x^(8n) times as much. The reflected product of two states is too high by x^1, and the step that reduces
-// it adds x^32; hence the 33.
+// The instruction takes a step a cycle but answers after three, so a long message goes through it in three lanes at a
+// time, each a third of a stretch. What the lanes come to is put together by polynomial products: a state that has n
+// more bytes behind it is worth x^(8n) times as much. The reflected product of two states is too high by x^1, and the
+// step that reduces it adds x^32; hence the 33.
 enum { LANE_WORDS_MAX = 512 };
 // Below this, one lane is as fast.
 enum { LANES_BYTES_MIN = 144 };

@@ -135,7 +135,8 @@ static bool is_link_broken(const struct operation *operation) {
 #endif
 }
 
-// What the results say about the whole: true if it has ended, with operation->result; otherwise there is more to submit.
+// What the results say about the whole: true if it has ended, with operation->result; otherwise there is more to
+// submit.
 static bool is_over(struct operation *operation) {
   if (operation->has_write) {
     int count = operation->write_result;
@@ -180,7 +181,8 @@ static void take_results(struct engine *engine) {
   while ((result = ring_first_result(&engine->ring)) != NULL) {
     struct operation *operation = (struct operation *)(uintptr_t)(result->user_data & ~(uint64_t)IS_SYNC);
     if (result->user_data & IS_SYNC) {
-      operation->sync_result = operation->sync_fault != 0 && result->res == -EBADF ? -operation->sync_fault : result->res;
+      bool has_fault = operation->sync_fault != 0 && result->res != -ECANCELED;
+      operation->sync_result = has_fault ? -operation->sync_fault : result->res;
     } else {
       operation->write_result = operation->write_fault != 0 ? -operation->write_fault : result->res;
     }

@@ -1,5 +1,5 @@
-// Writes and syncs through an io_uring of the environment's own. engine.c has the operations, engine-slots.c what is registered,
-// engine-calls.c what JavaScript sees.
+// Writes and syncs through an io_uring of the environment's own. engine.c has the operations, engine-slots.c what is
+// registered, engine-calls.c what JavaScript sees.
 #ifndef FSYS_ENGINE_H
 #define FSYS_ENGINE_H
 
@@ -8,8 +8,8 @@
 #include "operation.h"
 #include "ring.h"
 
-// An operation has at most two results to come, and results have twice the room of entries: so with no more operations than
-// entries neither queue overflows. More of them wait.
+// An operation has at most two results to come, and results have twice the room of entries: so with no more operations
+// than entries neither queue overflows. More of them wait.
 enum { ENTRIES = 128 };
 enum { FILE_SLOTS = 64, BUFFER_SLOTS = 64, NO_SLOT = -1 };
 
@@ -53,7 +53,8 @@ struct engine {
 
 // Makes addon->engine.
 int engine_open(struct addon *addon);
-// Waits until the system works on nothing of it any more, then closes it in steps; addon->engine is NULL when that is over.
+// Waits until the system works on nothing of it any more, then closes it in steps; addon->engine is NULL when that is
+// over.
 void engine_close(struct addon *addon);
 // The engine that may be used here and now; or NULL, with why not.
 struct engine *engine_usable(struct addon *addon, int *failure);

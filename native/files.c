@@ -160,7 +160,8 @@ static napi_value js_lock_sync(napi_env env, napi_callback_info info) { return s
 // unlockSync(fd)
 static napi_value js_unlock_sync(napi_env env, napi_callback_info info) { return set_lock(env, info, F_UNLCK); }
 
-// lockHolderSync(fd): 0 if nobody else holds a lock; a process's id; or 2^31 for an open file description, which has none
+// lockHolderSync(fd): 0 if nobody else holds a lock; a process's id; or 2^31 for an open file description, which has
+// none
 static napi_value js_lock_holder_sync(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
   int fd = argument_int(&arguments, 0);

@@ -1,5 +1,6 @@
-// As much of libuv as is used here. Node exports it from its binary, but node-api-headers has no uv.h. These declarations and
-// numbers are part of the stable interface of libuv 1.x; scripts/check-native.js holds them against Node's own uv.h.
+// As much of libuv as is used here. Node exports it from its binary, but node-api-headers has no uv.h. These
+// declarations and numbers are part of the stable interface of libuv 1.x; scripts/check-native.js holds them against
+// Node's own uv.h.
 #ifndef FSYS_LIBUV_H
 #define FSYS_LIBUV_H
 

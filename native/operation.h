@@ -1,5 +1,5 @@
-// Operations that somebody waits for: on libuv's thread pool, or in a ring. Their memory is kept until they have ended, also
-// when the environment closes meanwhile, because the system works on it.
+// Operations that somebody waits for: on libuv's thread pool, or in a ring. Their memory is kept until they have ended,
+// also when the environment closes meanwhile, because the system works on it.
 #ifndef FSYS_OPERATION_H
 #define FSYS_OPERATION_H
 

@@ -39,7 +39,8 @@ int write_range(int fd, const uint8_t *bytes, size_t length, int64_t position, i
   return 0;
 }
 
-// A sync that fails is never tried again, not even after EINTR: by then the system may have forgotten what it had to write.
+// A sync that fails is never tried again, not even after EINTR: by then the system may have forgotten what it had to
+// write.
 int sync_data(int fd) {
   uint32_t fault = fault_now(FAULT_SYNC);
   if (fault != 0) return -(int)fault;

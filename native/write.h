@@ -16,8 +16,8 @@ enum {
 // The most that Linux moves in one call.
 enum { CALL_BYTES_MAX = 0x7ffff000 };
 
-// Both return 0 or a negative errno, and `*written` is how many bytes are. -EIO without the system having said so: a write
-// came back with nothing written.
+// Both return 0 or a negative errno, and `*written` is how many bytes are. -EIO without the system having said so: a
+// write came back with nothing written.
 int write_range(int fd, const uint8_t *bytes, size_t length, int64_t position, int how, size_t *written);
 int sync_data(int fd);
 

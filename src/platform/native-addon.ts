@@ -90,7 +90,10 @@ export interface NativeAddon {
    * it a lock taken by `lockSync` on this descriptor: whoever then gets that lock is safe from it.
    */
   ringWrite: WriteAndSync
-  /** A number that stands for the descriptor in `ringWrite`, at most 64. It holds the file open. */
+  /**
+   * A number that stands for the descriptor in `ringWrite`; at most 64. It holds the file open, and its lock: unregister it
+   * before the descriptor is closed.
+   */
   ringRegisterFile(fd: number): number
   /** EBUSY while an operation on it is under way. */
   ringUnregisterFile(file: number): number

@@ -1,5 +1,5 @@
-// native/checksum.c against a slow twin that is written from FORMAT.md alone, for processors that the machine with the tests
-// does not have: compiled for them, and run under an emulator. Prints what it ran on, or what was wrong.
+// native/checksum.c against a slow twin that is written from FORMAT.md alone, for processors that the machine with the
+// tests does not have: compiled for them, and run under an emulator. Prints what it ran on, or what was wrong.
 #include "../../native/checksum.c"
 
 #include <stdio.h>
