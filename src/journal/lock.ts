@@ -72,8 +72,6 @@ function* acquire(
   attempt: string,
   wanted: readonly string[] = [],
 ): Steps<FileLock> {
-  // Locks that name each other's tokens are none of ours: nobody could ever succeed their holders.
-  if (wanted.includes(path)) throw locked(basePath, undefined, attempt)
   const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
   const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
   const claim: Claim = { storage, basePath, attempt, holder, draft, wanted: [...wanted, path] }
@@ -122,6 +120,7 @@ function* take(claim: Claim, path: string): Steps<boolean> {
  * where somebody has died with the right is it taken over from them, with a token and a draft of its own.
  */
 function* takeRight({ storage, basePath, attempt, holder, draft, wanted }: Claim, right: string): Steps<void> {
+  // Locks that name each other's tokens are none of ours: nobody could ever succeed their holders.
   if (wanted.includes(right)) throw locked(basePath, undefined, attempt)
   try {
     if (yield* tryLink(storage, draft, right, holder)) return

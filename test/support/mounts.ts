@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 
 import { unavailable } from './unavailable.js'
 
-export type FileSystem = 'tmpfs' | 'ext4' | 'ext4 without birth times'
+export type FileSystem = 'tmpfs' | 'ext4' | 'ext4 without birth times' | 'xfs'
 
 /**
  * A small file system of the test's own, unmounted when the test is over. Skips the test, and says why, where there can be
@@ -30,7 +30,8 @@ export function mountSmall(context: TestContext, kind: FileSystem, mebibytes: nu
       command('truncate', '-s', `${mebibytes}M`, image)
       // Small inodes have no room for a time of birth.
       const inodeBytes = kind === 'ext4' ? '256' : '128'
-      command('mkfs.ext4', '-q', '-m', '0', '-O', '^has_journal', '-I', inodeBytes, image)
+      if (kind === 'xfs') command('mkfs.xfs', '-q', '-m', 'reflink=1', image)
+      else command('mkfs.ext4', '-q', '-m', '0', '-O', '^has_journal', '-I', inodeBytes, image)
       command('mount', '-o', 'loop', image, path)
     }
   } catch (error) {
