@@ -29,6 +29,8 @@ export class JournalHistory {
   #lives: { readonly life: number; readonly records: number }[] = []
   #confirmedLsn = -1
   #found: Standing = EMPTY
+  /** It was seen on the disk itself. */
+  #isTailDurable = false
   /** By their paths. */
   readonly #savedTails = new Map<string, string>()
 
@@ -73,8 +75,8 @@ export class JournalHistory {
     this.#confirmedLsn = Math.max(this.#confirmedLsn, lsn)
   }
 
-  /** Looks at what a power cut has left: D1, D2, D3 and D7. */
-  check(): Standing {
+  /** Looks at what a writer that ended like this has left: D1, D2, D3 and D7. */
+  check(end: 'kill' | 'power cut'): Standing {
     const before = this.#found
     const image = existsSync(this.path) ? readFileSync(this.path) : undefined
     must(image !== undefined || this.#confirmedLsn < 0, 'D1', () => `confirmed, but the journal has no name`)
@@ -82,6 +84,7 @@ export class JournalHistory {
     if (image !== undefined) this.#compareReader(found, image)
     this.#checkTails(before, image ?? Buffer.alloc(0))
     this.#found = found
+    this.#isTailDurable = end === 'power cut'
     while (this.#lives.length > 0 && (this.#lives.at(-1)?.records ?? 0) >= found.records) this.#lives.pop()
     return found
   }
@@ -138,7 +141,7 @@ export class JournalHistory {
     for (const [path, expected] of this.#savedTails) {
       must(existsSync(path) && digest(readFileSync(path)) === expected, 'D7', () => `the tail saved in ${path} is gone`)
     }
-    if (tail.length === 0 || tail.equals(image.subarray(end, end + tail.length))) return
+    if (tail.length === 0 || !this.#isTailDurable || tail.equals(image.subarray(end, end + tail.length))) return
     const prefix = `${basename(this.path)}.corrupt-${end}`
     const isSaved = readdirSync(dirname(this.path))
       .filter((name) => name.startsWith(prefix))

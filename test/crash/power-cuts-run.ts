@@ -16,19 +16,20 @@ const WRITER = fileURLToPath(new URL('power-cuts-writer.js', import.meta.url))
 const STEP_MS_MAX = 60_000
 
 /** Beyond this, another journal is begun. */
-const JOURNAL_BYTES_MAX = 12 * 2 ** 20
+const JOURNAL_BYTES_MAX = 4 * 2 ** 20
 
 /** Everything that a run came to, to show that it has been through everything. */
 export interface CutCounts {
+  lives: number
+  /** How many of them ended in a power cut; the others just died. */
   cuts: number
-  /** How many journals were made, and went through how many cuts each. */
   journals: number
   /** Cuts before an open had returned: of a new journal, or during the recovery from the cut before. */
   duringCreation: number
   duringRecovery: number
   /** Cuts at which the kernel was in the middle of something for the writer. */
   inFlight: number
-  /** Cuts that took records with them: written, but never synced. */
+  /** Cuts that took with them what was written, but never synced. */
   withLoss: number
   /** Cuts that left something behind the last record. */
   withTail: number
@@ -56,6 +57,7 @@ interface Moment {
  */
 export class PowerCuts {
   readonly counts: CutCounts = {
+    lives: 0,
     cuts: 0,
     journals: 0,
     duringCreation: 0,
@@ -82,11 +84,19 @@ export class PowerCuts {
     this.#random = seededRandom(seed)
   }
 
-  /** One life of a writer, a power cut, and a look at what is there. Throws a Violation. */
+  /**
+   * One life of a writer, a power cut, and a look at what is there. Before it, others may just die: what they have written
+   * and not synced is still there then, but in the page cache only. Throws a Violation.
+   */
   async cycle(): Promise<void> {
+    while (this.#random() < 0.3) await this.#live('kill')
+    await this.#live('power cut')
+  }
+
+  async #live(end: 'kill' | 'power cut'): Promise<void> {
     const journal = this.#chooseJournal()
     const moment = this.#chooseMoment()
-    const life = this.counts.cuts++
+    const life = ++this.counts.lives
     journal.begin(life)
     const writer = new Writer(join(this.#directory, 'messages'), this.#planWriter(journal, life, moment))
     let writtenBytes = 0
@@ -94,17 +104,21 @@ export class PowerCuts {
       await writer.reach(moment)
       await writer.freeze()
       const isOpened = this.#listen(journal, writer.messages())
-      if (writer.wasBusy) this.counts.inFlight++
-      if (!isOpened && journal.found.records > 0) this.counts.duringRecovery++
-      if (!isOpened && journal.found.records === 0) this.counts.duringCreation++
       writtenBytes = statSync(journal.path, { throwIfNoEntry: false })?.size ?? 0
-      this.#cut(journal, writtenBytes)
+      if (end === 'power cut') {
+        if (writer.wasBusy) this.counts.inFlight++
+        if (!isOpened && journal.found.records > 0) this.counts.duringRecovery++
+        if (!isOpened && journal.found.records === 0) this.counts.duringCreation++
+        this.#cut(journal, writtenBytes)
+      }
     } finally {
       await writer.kill()
     }
-    this.#disk.unmount()
-    this.#disk.mount()
-    this.#count(journal.check(), writtenBytes)
+    if (end === 'power cut') {
+      this.#disk.remount()
+      this.counts.cuts++
+    }
+    this.#count(journal.check(end), writtenBytes)
   }
 
   #chooseJournal(): JournalHistory {

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 
 import { type Journal, type JournalOptions, type Lsn, openJournal, openJournalSync } from 'fsys'
 
@@ -10,11 +11,13 @@ import { MESSAGES_FD, type WriterMessage, type WriterPlan } from './power-cuts-m
 import { recordAt } from './power-cuts-records.js'
 
 /** It never goes further than this, but stops by itself. */
-const APPENDED_BYTES_MAX = 16 * 2 ** 20
+const APPENDED_BYTES_MAX = 4 * 2 ** 20
 
 class CutWriter {
   readonly #plan: WriterPlan
   readonly #random: () => number
+  /** How often it writes without a sync, so that there is more written than is durable, and more during a sync than before. */
+  readonly #restlessness: number
   #records: number
   #appendedBytes = 0
   #saidLsn = -1
@@ -22,6 +25,7 @@ class CutWriter {
   constructor(plan: WriterPlan) {
     this.#plan = plan
     this.#random = seededRandom(Math.imul(plan.seed, 17) + plan.life)
+    this.#restlessness = this.#random() < 0.5 ? 0.05 : 0.4
     this.#records = plan.records
   }
 
@@ -59,6 +63,8 @@ class CutWriter {
       for (let step = 0; step < steps; step++) {
         if (this.#appendedBytes > APPENDED_BYTES_MAX) process.kill(process.pid, 'SIGSTOP')
         await this.#step(journal)
+        // So that they do not all wait for the same sync, but some write and join while it is under way.
+        if (this.#random() < 0.3) await setImmediate()
       }
     }
     await Promise.all(Array.from({ length: this.#plan.committers }, committer))
@@ -70,6 +76,9 @@ class CutWriter {
       const lsn = journal.append(this.#next())
       await journal.flush()
       this.#confirm(lsn)
+    } else if (this.#random() < this.#restlessness) {
+      journal.append(this.#next())
+      await journal.flush()
     } else if (kind < 0.5) {
       this.#confirm(await journal.commit(this.#next()))
     } else if (kind < 0.65) {
@@ -79,9 +88,7 @@ class CutWriter {
       this.#confirm(await journal.syncThrough(journal.appendBatch(batch)))
     } else if (kind < 0.78) {
       this.#confirm(journal.syncThroughSync(journal.append(this.#next())))
-    } else if (kind < 0.85) {
-      await journal.flush()
-    } else if (kind < 0.88) {
+    } else if (kind < 0.82) {
       // Many pages that nobody syncs: what a power cut tears.
       for (let count = this.#random() * 30; count > 0; count--) journal.append(this.#next())
       journal.flushSync()

@@ -1,12 +1,12 @@
 // npm run cuts: power cuts on real file systems, for as long as you like.
-import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { Violation } from '../sim/model.js'
-import { command, LoopDisk } from '../support/loop-disk.js'
+import { enterOwnMounts } from '../support/enter-own-mounts.js'
+import { command, type DiskFileSystem, LoopDisk } from '../support/loop-disk.js'
 import type { WriterFault } from './power-cuts-messages.js'
 import { PowerCuts } from './power-cuts-run.js'
 
@@ -30,21 +30,9 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     images: { type: 'string' },
     fault: { type: 'string' },
-    inside: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
-
-/** All mounts are in a name space of their own, which goes away with the last process in it, however that ends. */
-function runInside(): Promise<number> {
-  const [program = '', ...words] = process.argv.slice(1)
-  const wrapped = ['--pdeathsig', 'KILL', 'unshare', '--mount', process.execPath, program, ...words, '--inside']
-  const child = spawn('setpriv', wrapped, { stdio: 'inherit' })
-  return new Promise((resolve) => {
-    child.on('error', (error) => resolve(unavailable(error)))
-    child.on('exit', (code) => resolve(code ?? 1))
-  })
-}
 
 function unavailable(error: unknown): number {
   console.error(`no power cuts here: ${(error as Error).message}`)
@@ -57,17 +45,17 @@ async function main(): Promise<number> {
     return 0
   }
   if (process.getuid?.() !== 0) return unavailable(new Error('that takes a superuser on Linux'))
-  if (!values.inside) return await runInside()
+  enterOwnMounts()
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-  const kinds = (['ext4', 'xfs'] as const).filter((kind) => values.fs === undefined || values.fs === kind)
+  const kinds: readonly string[] = values.fs === undefined ? ['ext4', 'xfs'] : [values.fs]
   for (const kind of kinds) {
-    const exitCode = await runOn(kind, seed)
+    const exitCode = await runOn(kind as DiskFileSystem, seed)
     if (exitCode !== 0) return exitCode
   }
   return 0
 }
 
-async function runOn(kind: 'ext4' | 'xfs', seed: number): Promise<number> {
+async function runOn(kind: DiskFileSystem, seed: number): Promise<number> {
   const directory = mkdtempSync(join(values.images ?? tmpdir(), 'fsys-cuts-'))
   let disk: LoopDisk | undefined
   try {
