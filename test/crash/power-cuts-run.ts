@@ -249,16 +249,23 @@ class Writer {
   }
 
   #isStopped(): boolean {
-    const tasks = `/proc/${this.#child.pid}/task`
-    // What stands behind the command's name, which may itself hold a parenthesis.
-    const states = readdirSync(tasks).map(
-      (task) =>
-        readFileSync(join(tasks, task, 'stat'), 'utf8')
-          .split(') ')
-          .at(-1)?.[0],
-    )
+    const states = this.#threadStates()
     this.wasBusy ||= states.includes('D') && states.includes('T')
-    return states.every((state) => state === 'T')
+    return states.length > 0 && states.every((state) => state === 'T')
+  }
+
+  /** See proc_pid_stat(5). None if one has just ended: then they are asked for again. */
+  #threadStates(): (string | undefined)[] {
+    const tasks = `/proc/${this.#child.pid}/task`
+    try {
+      return readdirSync(tasks).map((task) => {
+        // It stands behind the command's name, which may itself hold parentheses.
+        const stat = readFileSync(join(tasks, task, 'stat'), 'utf8')
+        return stat[stat.lastIndexOf(')') + 2]
+      })
+    } catch {
+      return []
+    }
   }
 
   async #until(what: string, isSo: () => boolean): Promise<void> {

@@ -39,17 +39,19 @@ function unavailable(error: unknown): number {
   return EXIT_UNAVAILABLE
 }
 
+const KINDS: readonly DiskFileSystem[] = ['ext4', 'xfs']
+
 async function main(): Promise<number> {
-  if (values.help) {
+  const kinds = KINDS.filter((kind) => values.fs === undefined || values.fs === kind)
+  if (values.help || kinds.length === 0) {
     console.log(HELP)
-    return 0
+    return values.help ? 0 : 64
   }
   if (process.getuid?.() !== 0) return unavailable(new Error('that takes a superuser on Linux'))
   enterOwnMounts()
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-  const kinds: readonly string[] = values.fs === undefined ? ['ext4', 'xfs'] : [values.fs]
   for (const kind of kinds) {
-    const exitCode = await runOn(kind as DiskFileSystem, seed)
+    const exitCode = await runOn(kind, seed)
     if (exitCode !== 0) return exitCode
   }
   return 0
