@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict'
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
 import { openJournal, openReader } from 'fsys'
 
 import { enterOwnMounts } from '../support/enter-own-mounts.js'
-import { type LoopDisk, provideDisk, xfsIo } from '../support/loop-disk.js'
+import { command, type LoopDisk, provideDisk, xfsIo } from '../support/loop-disk.js'
 import { recordAt } from './power-cuts-records.js'
 
 enterOwnMounts()
@@ -47,6 +37,7 @@ suite('a disk that cannot be read', () => {
 
         await assert.rejects(openJournal(path), failure)
         await assert.rejects(openJournal(path, { onDamage: 'cut' }), failure)
+        damaged.mustBeBroken()
         assert.equal(statSync(path).size, whole.length)
         assert.deepEqual(
           readdirSync(disk.path).filter((name) => name.includes('.corrupt-') || name.includes('.lock')),
@@ -71,6 +62,8 @@ interface Damaged {
   readonly path: string
   /** From now on, the second half of the journal cannot be read. */
   breakOff(): void
+  /** That is still so. */
+  mustBeBroken(): void
   restore(): void
 }
 
@@ -79,7 +72,7 @@ interface Damaged {
  * off. The file system keeps everything else further ahead, and goes on working there.
  */
 async function journalWithHole(context: TestContext, kind: 'ext4' | 'xfs'): Promise<Damaged | undefined> {
-  const makeWords = kind === 'ext4' ? ['-b', '4096', '-E', 'packed_meta_blocks=1'] : ['-l', 'agnum=0']
+  const makeWords = kind === 'ext4' ? ['-b', '4096', '-m', '0', '-E', 'packed_meta_blocks=1'] : ['-l', 'agnum=0']
   const disk = provideDisk(context, kind, { makeWords })
   if (disk === undefined) return undefined
   const path = join(disk.path, 'a.wal')
@@ -87,8 +80,9 @@ async function journalWithHole(context: TestContext, kind: 'ext4' | 'xfs'): Prom
   const journal = await openJournal(path)
   for (let index = 0; index < RECORDS; index++) journal.append(recordAt(SEED, 0, index))
   await journal.close()
-  // Room for locks, before the journal.
-  rmSync(ballast)
+  // Room for locks and their like in the first blocks of all, and nowhere else.
+  fillUp(join(disk.path, 'rest'))
+  command('fallocate', '--punch-hole', '--offset', '0', '--length', '8MiB', ballast)
   disk.remount()
   const [start, length] = lastExtent(path)
   const from = start + Math.ceil(length / 2 / 4096) * 4096
@@ -105,8 +99,10 @@ async function journalWithHole(context: TestContext, kind: 'ext4' | 'xfs'): Prom
       truncateSync(disk.imagePath, from)
       dropCache(path)
     },
+    mustBeBroken() {
+      assert.equal(statSync(disk.imagePath).size, from, 'something was written behind the end of the image')
+    },
     restore() {
-      assert.equal(statSync(disk.imagePath).size, from, 'nothing was written where nothing is')
       const image = openSync(disk.imagePath, 'r+')
       writeSync(image, missing, 0, missing.length, from)
       closeSync(image)
@@ -121,6 +117,18 @@ function lastExtent(path: string): readonly [number, number] {
   const [, first, last] =
     /: \[\d+\.\.\d+\]:\s+(\d+)\.\.(\d+)/u.exec(lines.findLast((line) => line.includes('..')) ?? '') ?? []
   return [Number(first) * 512, (Number(last) + 1 - Number(first)) * 512]
+}
+
+function fillUp(path: string): void {
+  const file = openSync(path, 'w')
+  const block = Buffer.alloc(4096)
+  assert.throws(
+    () => {
+      for (;;) writeSync(file, block)
+    },
+    { code: 'ENOSPC' },
+  )
+  closeSync(file)
 }
 
 function dropCache(path: string): void {
