@@ -6,7 +6,8 @@ const WAY_IN = ['--pdeathsig', 'KILL', 'unshare', '--mount']
 
 /**
  * Runs this program once more, in a name space for mounts of its own, and ends as that has ended; goes on if it is the one
- * inside. The name space goes away with its last process, and all mounts and loop devices with it, however that ends.
+ * inside. The name space goes away with its last process, and all mounts and loop devices with it, however that ends. Nor
+ * do others that are made meanwhile get copies of these mounts, which would keep a file system up that has been unmounted.
  *
  * Where there can be none, the program goes on as it is: nothing can be mounted then either.
  */
