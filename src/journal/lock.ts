@@ -37,9 +37,26 @@ export class FileLock {
       const reading = yield* readLock(this.#storage, this.#path)
       if (reading.holder?.token === this.#token) yield* call(this.#storage, 'unlink', this.#path)
     } catch {
-      // The next one to come will see that this holder is gone.
+      // The next one to come will see that this holder is gone: this thread at once, others when it has ended.
+      tokensLeft(this.#storage).add(this.#token)
     }
   }
+}
+
+/**
+ * The tokens of locks that were let go of while nothing could be removed: a file system that has become read-only, or was
+ * shut down. They name this thread, which is alive, and must not keep it out when the file system is well again.
+ */
+const leftBehind = new WeakMap<Storage, Set<string>>()
+
+function tokensLeft(storage: Storage): Set<string> {
+  const tokens = leftBehind.get(storage) ?? new Set()
+  leftBehind.set(storage, tokens)
+  return tokens
+}
+
+function isGone(storage: Storage, { token, owner }: LockHolder): boolean {
+  return tokensLeft(storage).has(token) || storage.owners.isGone(owner)
 }
 
 /**
@@ -97,7 +114,7 @@ function* take(claim: Claim, path: string): Steps<boolean> {
     if (yield* tryLink(storage, draft, path, holder)) return false
     const reading = yield* readLock(storage, path)
     if (!reading.isThere) continue
-    if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
+    if (reading.holder === undefined || !isGone(storage, reading.holder)) {
       throw locked(basePath, reading.holder, attempt)
     }
     const right = `${basePath}.${reading.holder.token}`
@@ -106,6 +123,7 @@ function* take(claim: Claim, path: string): Steps<boolean> {
       const again = yield* readLock(storage, path)
       if (again.holder?.token !== reading.holder.token) continue
       yield* call(storage, 'rename', draft, path)
+      tokensLeft(storage).delete(reading.holder.token)
       return true
     } finally {
       // Nobody takes it from a holder who lives, so there is no need to look whose it is.
@@ -291,7 +309,7 @@ export function* findLeftovers(storage: Storage, lock: string): Steps<string[]> 
     if (!name.startsWith(prefix)) continue
     const path = join(directory, name)
     const { holder } = yield* readLock(storage, path)
-    if (holder !== undefined && storage.owners.isGone(holder.owner)) leftovers.push(path)
+    if (holder !== undefined && isGone(storage, holder)) leftovers.push(path)
   }
   return leftovers
 }

@@ -176,15 +176,74 @@ export function* mend(
   if (isBelowMark || isBelowGapFree(findings)) yield* mark?.lowerTo(cleanEnd) ?? nothing()
   if (bytesCut > 0) yield* call(file, 'truncate', cleanEnd)
   const trusted = findings.mark.state === 'bound' ? findings.mark.mark.durableLsn : origin
-  for (let position = trusted; position < cleanEnd;) {
-    const piece = kernel.bytes.subarray(0, Math.min(kernel.bytes.length, cleanEnd - position))
+  if (trusted < cleanEnd) yield* rewrite(recovered, kernel, trusted, cleanEnd)
+  yield* call(file, 'sync')
+  if (trusted < cleanEnd) yield* requireUnchanged(recovered, kernel, findings, trusted)
+  return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
+}
+
+/**
+ * Writes a part of the file again in place: past the page cache where that can be, and else through it.
+ *
+ * Through it is not enough on ext4. When writing back new blocks has failed, their pages go on as if they were mapped to
+ * written blocks, while the file's extent on the disk still says that they are not: what is written to these pages later
+ * is synced without an error, and reads as zeros after a power cut [seen on Linux 6.18].
+ */
+function* rewrite({ storage, path, file }: Recovered, kernel: Kernel, from: number, to: number): Steps<void> {
+  const direct = yield* openDirect(storage, path)
+  if (direct !== undefined) {
+    try {
+      if (yield* rewriteDirect(file, direct, kernel, from, to)) return
+    } finally {
+      yield* call(direct, 'close')
+    }
+  }
+  for (let position = from; position < to;) {
+    const piece = kernel.bytes.subarray(0, Math.min(kernel.bytes.length, to - position))
     yield* readWhole(file, piece, position)
     yield* writeWhole(file, piece, position)
     position += piece.length
   }
-  yield* call(file, 'sync')
-  if (trusted < cleanEnd) yield* requireUnchanged(recovered, kernel, findings, trusted)
-  return { bytesCut, savedTail, bytesRewritten: Math.max(cleanEnd - trusted, 0), isBelowMark }
+}
+
+/** A multiple of what devices ask for. Where one asks for more, it refuses, and the page cache has to do. */
+const DIRECT_BYTES = 4096
+
+/** What is beyond the end in the last block is zeros for a moment. False if the device wants another alignment. */
+function* rewriteDirect(
+  cached: StorageFile,
+  direct: StorageFile,
+  kernel: Kernel,
+  from: number,
+  to: number,
+): Steps<boolean> {
+  for (let position = from - (from % DIRECT_BYTES); position < to;) {
+    const length = Math.min(kernel.bytes.length, to - position)
+    yield* readWhole(cached, kernel.bytes.subarray(0, length), position)
+    const piece = kernel.bytes.subarray(0, Math.ceil(length / DIRECT_BYTES) * DIRECT_BYTES)
+    piece.fill(0, length)
+    try {
+      yield* writeWhole(direct, piece, position)
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw error
+      yield* call(cached, 'truncate', to)
+      return false
+    }
+    position += piece.length
+  }
+  yield* call(cached, 'truncate', to)
+  return true
+}
+
+/** Undefined where there is no such way to the file. */
+function* openDirect(storage: Storage, path: string): Steps<StorageFile | undefined> {
+  try {
+    return yield* call(storage, 'open', path, 'direct')
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EINVAL' || errno === 'ENOTSUP') return undefined
+    throw error
+  }
 }
 
 /** What is appended at the clean end must not be taken for the work of an older writer, whose gaps are skipped. */

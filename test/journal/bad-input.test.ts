@@ -48,6 +48,7 @@ import { type Child, fixturePath, startChild } from '../support/children.js'
 import { frames } from '../support/frames.js'
 import { interposed, systemError } from '../support/interposed.js'
 import { type FileSystem, mountSmall, remountReadOnly } from '../support/mounts.js'
+import { isPoisoned } from '../support/poisoned.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const quick = { timeout: 180_000 }
@@ -914,24 +915,6 @@ async function almostFull(context: TestContext, kind: FileSystem): Promise<Disk 
 
 function fillUp(file: number): never {
   for (;;) writeSync(file, Buffer.alloc(512, 'b'))
-}
-
-async function isPoisoned(journal: Journal, first: unknown): Promise<void> {
-  const poisoned = (error: FsysError): boolean => error.code === 'ERR_FSYS_POISONED' && error.cause === first
-  assert.throws(() => journal.append('x'), poisoned)
-  assert.throws(() => journal.appendBatch(['x']), poisoned)
-  assert.throws(() => journal.flushSync(), poisoned)
-  await assert.rejects(journal.commit('x'), poisoned)
-  await assert.rejects(journal.flush(), poisoned)
-  assert.ok(journal.durableLsn <= journal.writtenLsn && journal.writtenLsn <= journal.nextLsn)
-  if (journal.durableLsn < journal.nextLsn) {
-    await assert.rejects(journal.syncThrough(journal.nextLsn), poisoned)
-    assert.throws(() => journal.syncThroughSync(journal.nextLsn), poisoned)
-  }
-  assert.equal(await journal.syncThrough(journal.durableLsn), journal.durableLsn)
-  await assert.rejects(journal.close(), poisoned)
-  await assert.rejects(journal.close(), poisoned)
-  journal.closeSync()
 }
 
 /** Opens on the full disk with all that was acknowledged, and nothing to save; goes on once there is room. */

@@ -11,7 +11,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { after, before as beforeAll, suite, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -349,6 +349,34 @@ suite('giving a lock back', () => {
     await journal.close()
     assert.equal(existsSync(`${path}.lock`), false)
   })
+
+  // Seen on ext4 that had become read-only, and on XFS that was shut down: when they were well again, the process could not
+  // open its journal any more, because its own old lock kept it out for as long as it lived.
+  test(
+    'D8 D10: a lock that could not be removed keeps out others, but not the thread that has let go of it',
+    quick,
+    async (context) => {
+      const path = join(temporaryDirectory(context), 'a.wal')
+      let isReadOnly = false
+      const storage = interposed(({ name }) => {
+        if (isReadOnly && name !== 'file.close') throw systemError('EROFS', -30)
+      })
+      const journal = await openJournal(path, { storage })
+      isReadOnly = true
+      await assert.rejects(journal.commit('x'), { code: 'ERR_FSYS_READ_ONLY' })
+      await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+      isReadOnly = false
+      assert.ok(existsSync(`${path}.lock`))
+      const agent = startChild(context, 'agent')
+      assert.equal((await agent.ask<Answer>({ do: 'open', path } satisfies Command)).code, 'ERR_FSYS_LOCKED')
+      const next = await openJournal(path, { storage })
+      await assert.rejects(openJournal(path, { storage }), { code: 'ERR_FSYS_LOCKED' })
+      await next.commit('y')
+      await next.close()
+      assert.deepEqual(readdirSync(dirname(path)).toSorted(), ['a.wal', 'a.wal.mark'])
+      assert.equal((await agent.ask<Answer>({ do: 'open', path } satisfies Command)).isDone, true)
+    },
+  )
 
   test('D8: an open that fails gives it back', quick, async (context) => {
     const directory = temporaryDirectory(context)

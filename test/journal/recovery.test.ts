@@ -705,20 +705,25 @@ suite('the mark', () => {
     assert.equal(markOf(path).durableLsn, journal.durableLsn)
   })
 
-  test(
-    'D6: what it does not vouch for is written again in place and synced; what it does, is not',
-    quick,
-    async (context) => {
+  for (const isDirect of [true, false]) {
+    const way = isDirect ? 'past the page cache' : 'where there is no way past the page cache'
+    test(`D6: ${way}, what it does not vouch for is written again in place and synced`, quick, async (context) => {
       const path = await marked(context, HEALTHY_RECORDS)
       writeFileSync(path, frames('behind the mark', 'and more'), { flag: 'a' })
       const size = statSync(path).size
       const writes: number[][] = []
-      const storage = interposed(({ name, path: of, values }) => {
-        if (name === 'file.write' && of === path) writes.push([Number(values[1]), (values[0] as Buffer).length])
-        if (name === 'file.sync' && of === path) writes.push([])
-      })
+      let hasDirect = false
+      const storage = interposed(
+        ({ name, path: of, values }) => {
+          if (name === 'open' && values[1] === 'direct' && !isDirect) throw systemError('EINVAL', -22)
+          if (name === 'file.write' && of === path) writes.push([Number(values[1]), (values[0] as Buffer).length])
+          if (name === 'file.sync' && of === path) writes.push([])
+        },
+        ({ name, values }) => (hasDirect ||= name === 'open' && values[1] === 'direct'),
+      )
       const journal = await openJournal(path, { storage })
-      assert.deepEqual(writes, [[52, size - 52], []])
+      assert.deepEqual(writes, [hasDirect ? [0, 4096] : [52, size - 52], []])
+      assert.equal(statSync(path).size, size)
       assert.equal(journal.info.recovery.bytesRewritten, size - 52)
       await journal.close()
       unlinkSync(`${path}.mark`)
@@ -728,8 +733,8 @@ suite('the mark', () => {
       await unmarked.close()
       assert.equal(markOf(path).durableLsn, size)
       readsAs(path, [...HEALTHY_RECORDS, 'behind the mark', 'and more'], 'clean-end')
-    },
-  )
+    })
+  }
 
   for (const isMarked of [true, false]) {
     const beside = isMarked ? 'with a mark' : 'without a mark'

@@ -1,0 +1,282 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, fstatSync, openSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+import { must } from '../sim/model.js'
+import type { LoopDisk } from '../support/loop-disk.js'
+import { seededRandom } from '../support/random.js'
+import { JournalHistory, type Standing } from './power-cuts-history.js'
+import type { WriterFault, WriterMessage, WriterPlan } from './power-cuts-messages.js'
+
+const WRITER = fileURLToPath(new URL('power-cuts-writer.js', import.meta.url))
+
+/** No step of a cycle takes nearly as long. */
+const STEP_MS_MAX = 60_000
+
+/** Beyond this, another journal is begun. */
+const JOURNAL_BYTES_MAX = 4 * 2 ** 20
+
+/** Everything that a run came to, to show that it has been through everything. */
+export interface CutCounts {
+  lives: number
+  /** How many of them ended in a power cut; the others just died. */
+  cuts: number
+  journals: number
+  /** Cuts before an open had returned: of a new journal, or during the recovery from the cut before. */
+  duringCreation: number
+  duringRecovery: number
+  /** Cuts at which the kernel was in the middle of something for the writer. */
+  inFlight: number
+  /** Cuts that took with them what was written, but never synced. */
+  withLoss: number
+  /** Cuts that left something behind the last record. */
+  withTail: number
+  confirmations: number
+  /** Looked at, byte for byte. */
+  recordsChecked: number
+}
+
+const PAGE_BYTES = 4096
+
+/** When the power goes. */
+interface Moment {
+  /** The writer stops by itself, in front of this call on its storage. */
+  readonly call?: number
+  /** After so many words of the writer, and so much time. */
+  readonly messages: number
+  readonly delayMs: number
+}
+
+/**
+ * Power cuts on one disk, one after the other, the writer's journal going through as many as it can.
+ *
+ * The writer is frozen before the power goes, and only what it had confirmed by then counts: on ext4, a sync that is under
+ * way when the file system is shut down can return 0 though its data is lost, which no power cut does.
+ */
+export class PowerCuts {
+  readonly counts: CutCounts = {
+    lives: 0,
+    cuts: 0,
+    journals: 0,
+    duringCreation: 0,
+    duringRecovery: 0,
+    inFlight: 0,
+    withLoss: 0,
+    withTail: 0,
+    confirmations: 0,
+    recordsChecked: 0,
+  }
+  readonly #disk: LoopDisk
+  /** Where the power never goes. */
+  readonly #directory: string
+  readonly #seed: number
+  readonly #fault: WriterFault | undefined
+  readonly #random: () => number
+  #journal: JournalHistory | undefined
+
+  constructor(disk: LoopDisk, directory: string, seed: number, fault?: WriterFault) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#seed = seed
+    this.#fault = fault
+    this.#random = seededRandom(seed)
+  }
+
+  /**
+   * One life of a writer, a power cut, and a look at what is there. Before it, others may just die: what they have written
+   * and not synced is still there then, but in the page cache only. Throws a Violation.
+   */
+  async cycle(): Promise<void> {
+    while (this.#random() < 0.3) await this.#live('kill')
+    await this.#live('power cut')
+  }
+
+  async #live(end: 'kill' | 'power cut'): Promise<void> {
+    const journal = this.#chooseJournal()
+    const moment = this.#chooseMoment()
+    const life = ++this.counts.lives
+    journal.begin(life)
+    const writer = new Writer(join(this.#directory, 'messages'), this.#planWriter(journal, life, moment))
+    let writtenBytes = 0
+    try {
+      await writer.reach(moment)
+      await writer.freeze()
+      const isOpened = this.#listen(journal, writer.messages())
+      writtenBytes = statSync(journal.path, { throwIfNoEntry: false })?.size ?? 0
+      if (end === 'power cut') {
+        if (writer.wasBusy) this.counts.inFlight++
+        if (!isOpened && journal.found.records > 0) this.counts.duringRecovery++
+        if (!isOpened && journal.found.records === 0) this.counts.duringCreation++
+        this.#cut(journal, writtenBytes)
+      }
+    } finally {
+      await writer.kill()
+    }
+    if (end === 'power cut') {
+      this.#disk.remount()
+      this.counts.cuts++
+    }
+    this.#count(journal.check(end), writtenBytes)
+  }
+
+  #chooseJournal(): JournalHistory {
+    const last = this.#journal
+    if (last !== undefined && last.found.end < JOURNAL_BYTES_MAX && this.#random() < 0.8) return last
+    for (const name of readdirSync(this.#disk.path).filter((found) => found.startsWith('journal-'))) {
+      rmSync(join(this.#disk.path, name))
+    }
+    // What is removed is not to come back.
+    this.#disk.sync()
+    const path = join(this.#disk.path, `journal-${++this.counts.journals}.wal`)
+    return (this.#journal = new JournalHistory(path, this.#seed))
+  }
+
+  #chooseMoment(): Moment {
+    const random = this.#random
+    // A writer at fault has a storage of its own, which does not count.
+    const kind = this.#fault === undefined ? random() : 1
+    if (kind < 0.3) return { call: 1 + Math.floor(random() * 40), messages: 0, delayMs: 0 }
+    if (kind < 0.7) return { call: 1 + Math.floor(random() * 500), messages: 0, delayMs: 0 }
+    return { messages: Math.floor(random() * 200), delayMs: random() * 5 }
+  }
+
+  #planWriter(journal: JournalHistory, life: number, { call }: Moment): WriterPlan {
+    const random = this.#random
+    return {
+      path: journal.path,
+      seed: this.#seed,
+      life,
+      records: journal.found.records,
+      committers: [1, 2, 8, 64][Math.floor(random() * 4)] ?? 1,
+      logBufferBytes: [4096, 2 ** 16, 2 ** 20][Math.floor(random() * 3)] ?? 4096,
+      ...(call === undefined ? {} : { stopAtCall: call }),
+      ...(this.#fault === undefined ? {} : { fault: this.#fault }),
+    }
+  }
+
+  /** Takes down what the writer has said. Returns whether it had opened the journal. */
+  #listen(journal: JournalHistory, messages: readonly WriterMessage[]): boolean {
+    let opens = 0
+    for (const message of messages) {
+      if ('failed' in message) must(false, 'D10', () => `the writer has failed: ${message.failed}`)
+      if ('durable' in message) {
+        journal.confirmed(message.durable)
+        this.counts.confirmations++
+      }
+      if ('opened' in message) {
+        if (opens++ === 0) journal.opened(message.opened)
+        else must(message.opened.bytesCut === 0, 'D6', () => 'a journal that was closed has a tail')
+      }
+    }
+    return opens > 0
+  }
+
+  #cut({ path, confirmedLsn }: JournalHistory, writtenBytes: number): void {
+    const random = this.#random
+    const before: string[] = []
+    const isTorn = writtenBytes > Math.max(confirmedLsn, 0) && random() < 0.7
+    if (isTorn) {
+      // The system has begun to write back what nobody has synced, here and there.
+      const [first, end] = [Math.floor(Math.max(confirmedLsn, 0) / PAGE_BYTES), Math.ceil(writtenBytes / PAGE_BYTES)]
+      for (let count = 1 + random() * 3; count > 0; count--) {
+        const page = first + Math.floor(random() * (end - first))
+        const pages = 1 + Math.floor(random() * (end - page))
+        const range = `${page * PAGE_BYTES} ${pages * PAGE_BYTES}`
+        // In two commands: of several options, xfs_io heeds the last.
+        before.push(`sync_range -w ${range}`, `sync_range -a ${range}`)
+      }
+    }
+    // Without its log, the file system knows nothing of what it has written back.
+    this.#disk.cut(random() < (isTorn ? 0.8 : 0.2) ? 'written' : 'lost', isTorn ? path : this.#disk.path, before)
+  }
+
+  #count({ records, end, tail }: Standing, writtenBytes: number): void {
+    this.counts.recordsChecked += records
+    if (tail.length > 0) this.counts.withTail++
+    if (end < writtenBytes) this.counts.withLoss++
+  }
+}
+
+/** The process whose machine loses its power. */
+class Writer {
+  readonly #child: ChildProcess
+  readonly #messagesFd: number
+  readonly #messagesPath: string
+  #isOver = false
+  /** One of its threads was in the middle of a call that waits for a disk when it was frozen. */
+  wasBusy = false
+
+  constructor(messagesPath: string, plan: WriterPlan) {
+    this.#messagesPath = messagesPath
+    this.#messagesFd = openSync(messagesPath, 'w')
+    // It never outlives this process, not even frozen.
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, WRITER, JSON.stringify(plan)], {
+      stdio: ['ignore', 'inherit', 'inherit', this.#messagesFd],
+    })
+    this.#child.on('exit', () => (this.#isOver = true))
+  }
+
+  /** All that it has said up to now. */
+  messages(): WriterMessage[] {
+    return readFileSync(this.#messagesPath, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as WriterMessage)
+  }
+
+  async reach({ call, messages, delayMs }: Moment): Promise<void> {
+    if (call !== undefined) {
+      await this.#until('has stopped', () => this.#isStopped())
+      return
+    }
+    // A message is of ten bytes and a few more; how many have come exactly is of no importance.
+    await this.#until('works', () => this.#isStopped() || fstatSync(this.#messagesFd).size > 500 + messages * 15)
+    await delay(delayMs)
+  }
+
+  /** Afterwards none of its threads runs, nor is in the kernel. */
+  async freeze(): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    await this.#until('has stopped', () => this.#isStopped())
+  }
+
+  async kill(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    if (this.#child.kill('SIGKILL')) await ended
+    closeSync(this.#messagesFd)
+  }
+
+  #isStopped(): boolean {
+    const states = this.#threadStates()
+    this.wasBusy ||= states.includes('D') && states.includes('T')
+    return states.length > 0 && states.every((state) => state === 'T')
+  }
+
+  /** See proc_pid_stat(5). None if one has just ended: then they are asked for again. */
+  #threadStates(): (string | undefined)[] {
+    const tasks = `/proc/${this.#child.pid}/task`
+    try {
+      return readdirSync(tasks).map((task) => {
+        // It stands behind the command's name, which may itself hold parentheses.
+        const stat = readFileSync(join(tasks, task, 'stat'), 'utf8')
+        return stat[stat.lastIndexOf(')') + 2]
+      })
+    } catch {
+      return []
+    }
+  }
+
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    const deadline = performance.now() + STEP_MS_MAX
+    while (!isSo()) {
+      if (this.#isOver) {
+        const failures = this.messages().filter((message) => 'failed' in message)
+        must(false, 'D10', () => `the writer has ended by itself: ${JSON.stringify(failures)}`)
+      }
+      if (performance.now() > deadline) throw new Error(`the writer should be where it ${what}, and is not`)
+      await delay(1)
+    }
+  }
+}
