@@ -659,6 +659,16 @@ suite('signals', () => {
       await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
     },
   )
+
+  test('D5 D10: a failure reaches a wait whose signal stays silent', quick, async (context) => {
+    const storage = interposed(({ name }) => {
+      if (name === 'file.dataSync') throw systemError('EIO')
+    })
+    const journal = await openJournal(join(temporaryDirectory(context), 'a.wal'), { storage })
+    const { signal } = new AbortController()
+    await assert.rejects(journal.syncThrough(journal.append('x'), { signal }), { code: 'ERR_FSYS_IO' })
+    await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+  })
 })
 
 suite('where and how', () => {
@@ -848,6 +858,7 @@ suite('reading', () => {
         const found: string[] = []
         const ways = [way, ...Object.values(WAYS)]
         for (let turn = 0; found.length < 1100; turn++) {
+          assert.ok(turn < 1100, `after ${found.length} records, no more are given`)
           let left = 1 + ((turn * 7) % 90)
           await (ways[turn % ways.length] as Way)(reader, (_, payload) => {
             found.push(payload.toString('utf8', 0, 4))

@@ -378,6 +378,22 @@ suite('giving a lock back', () => {
     },
   )
 
+  test('D8: the lock goes last, when every file is closed that could still write', quick, async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    for (const close of [(journal: Journal) => journal.close(), async (journal: Journal) => journal.closeSync()]) {
+      const files = new OpenFiles()
+      const openAtUnlink: number[] = []
+      const storage = interposed(({ name, path: of }) => {
+        if (name === 'unlink' && of === `${path}.lock`) openAtUnlink.push(files.open)
+      }, files.count)
+      const journal = await openJournal(path, { storage })
+      await journal.commit('x')
+      assert.ok(files.open > 0)
+      await close(journal)
+      assert.deepEqual(openAtUnlink, [0])
+    }
+  })
+
   test('D8: an open that fails gives it back', quick, async (context) => {
     const directory = temporaryDirectory(context)
     const path = join(directory, 'a.wal')
@@ -483,6 +499,27 @@ suite('taking over', () => {
     const refusal = await refused(openJournal(path))
     assert.match(refusal.message, new RegExp(`process ${process.pid} `, 'u'))
   })
+
+  test(
+    'D8: who comes to a dead holder second looks again, and finds the one who came first',
+    quick,
+    async (context) => {
+      const path = join(temporaryDirectory(context), 'a.wal')
+      const gone = await goneHolder(context)
+      const { token } = JSON.parse(gone) as { token: string }
+      writeFileSync(`${path}.lock`, gone)
+      let first: Journal | undefined
+      // Between the look at the dead holder's lock and the right to succeed it, another takes both, and lets go of the right.
+      const storage = interposed(({ name, values }) => {
+        if (name === 'link' && values[1] === `${path}.lock.${token}`) first ??= openJournalSync(path)
+      })
+      const refusal = await refused(openJournal(path, { storage }))
+      assert.match(refusal.message, new RegExp(`process ${process.pid} `, 'u'))
+      assert.ok(first !== undefined, 'nobody came first')
+      await first.commit('still here')
+      await first.close()
+    },
+  )
 
   const withoutLinks = (): Storage =>
     interposed(({ name }) => {

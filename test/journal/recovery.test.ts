@@ -401,9 +401,11 @@ suite('gaps', () => {
     const torn = Buffer.concat([HEALTHY, Buffer.alloc(512 - HEALTHY.length), frame('torn').subarray(0, -1)])
     const path = place(context, torn)
     await refuses('ERR_FSYS_AMBIGUOUS_GAP', path)
-    const journal = await openJournal(path, { gaps: 'cut' })
-    assert.equal(journal.info.recovery.cleanEnd, 52)
-    await journal.close()
+    for (const gaps of ['cut', 'skip'] as const) {
+      const journal = await openJournal(place(context, torn), { gaps })
+      assert.deepEqual([journal.info.recovery.cleanEnd, journal.info.recovery.gaps], [52, 0])
+      await journal.close()
+    }
   })
 
   test('D9: zeros that are longer than any gap are none', quick, async (context) => {
