@@ -24,6 +24,8 @@ export interface Counts {
   tailsSaved: number
   /** Lives that found one of the tails that there can be (tails.ts), put there on purpose. */
   strangeTails: number
+  /** Lives in which the system dropped the cached pages of the journal. */
+  droppedCaches: number
   takeovers: number
   /** Opens that were refused because somebody else holds the lock. */
   refusedOpens: number
@@ -52,6 +54,7 @@ export function noCounts(): Counts {
     failedWrites: 0,
     tailsSaved: 0,
     strangeTails: 0,
+    droppedCaches: 0,
     takeovers: 0,
     refusedOpens: 0,
     closesInFlight: 0,

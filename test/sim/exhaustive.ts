@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import type { Crash, Fault, FaultHook } from '#src/storage/sim/faults.js'
 import type { OperationFacts } from '#src/storage/sim/operation.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
+import { PowerLossError } from '#src/storage/sim/sim-errors.js'
 
 import { type Counts, addCounts } from './counts.js'
-import { Violation, must } from './model.js'
+import { must } from './model.js'
 import { type CrashPoint, checkRecovery } from './recovery-check.js'
 import { SmallLife, WORKLOADS, type Workload } from './workloads.js'
-import { PATH, World, isCrash } from './world.js'
+import { PATH, World, isCrash, mustEnd } from './world.js'
 
 export interface ExhaustiveOptions {
   /** Of the disk, and of what survives. */
@@ -56,35 +57,37 @@ export async function exhaust(
   counts: ExhaustiveCounts,
   totals: Counts,
 ): Promise<void> {
-  const kinds: OperationFacts[] = []
+  const operations: OperationFacts[] = []
   const first = await prepare(workload, options.seed, 0)
   const start = first.disk.operationCount
   await runTrial(first, workload, (operation) => {
-    kinds.push({ ...factsOf(operation) })
+    operations.push(factsOf(operation))
     return undefined
   })
-  must(!first.isFaulty, 'D7', () => 'it does not even work when all is well')
-  const seen = new Set<string>()
-  for (const [step, operation] of kinds.entries()) {
+  const search: Search = { workload, options, counts, totals, seen: new Set() }
+  for (const [step, operation] of operations.entries()) {
     for (const fault of faultsFor(operation)) {
-      const check = async (traceLines: number): Promise<void> => {
-        const world = await prepare(workload, options.seed, traceLines)
-        try {
-          await tryFault(world, workload, start + step, fault, options, counts, traceLines > 0 ? new Set() : seen)
-        } catch (error) {
-          if (traceLines > 0 && error instanceof Error) {
-            error.message += `\nworkload: ${workload.name}\nfault: ${JSON.stringify(fault.fault)} at operation ${step}\n`
-            error.message += world.disk.trace.join('\n')
-          }
-          throw error
-        }
-        addCounts(totals, world.counts)
+      try {
+        await tryFault(search, start + step, fault, 0)
+      } catch {
+        // One that breaks a promise runs again, with a trace, and as if nothing had been seen before.
+        await tryFault({ ...search, seen: new Set() }, start + step, fault, TRACE_LINES)
+        throw new Error(
+          `${workload.name}: a fault at operation ${start + step} does harm, but not when it is tried again`,
+        )
       }
-      // One that breaks a promise runs again, with a trace.
-      await check(0).catch(async () => check(TRACE_LINES))
     }
   }
   counts.workloads++
+}
+
+interface Search {
+  readonly workload: Workload
+  readonly options: ExhaustiveOptions
+  readonly counts: ExhaustiveCounts
+  readonly totals: Counts
+  /** Disks that have recovered and been checked. */
+  readonly seen: Set<string>
 }
 
 interface NamedFault {
@@ -112,63 +115,62 @@ async function prepare(workload: Workload, seed: number, traceLines: number): Pr
   return world
 }
 
-/** Resolves to the crash that ended it, or to undefined. */
+/** Runs it to its end, by itself or by a crash, which it resolves to. */
 async function runTrial(world: World, workload: Workload, faults: FaultHook): Promise<Crash | undefined> {
-  const { disk, model } = world
+  const { disk } = world
   disk.faults = faults
   const life = new SmallLife(world)
   let crash: Crash | undefined
-  const state = { isOver: false }
-  const working = (async () => {
-    try {
-      await workload.run(life)
-    } catch (error) {
-      world.expectedFailure(error, 'open')
-      if (isCrash(error)) crash = (error as Error).name === 'PowerLossError' ? 'power-cut' : 'kill'
-    } finally {
-      state.isOver = true
-    }
-  })()
-  const watching = (async () => {
-    for (let turn = 0; turn < 50 && !state.isOver; turn++) await disk.settle()
-    if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
-  })()
-  await Promise.race([working, watching])
+  const ended = (error: unknown): void => {
+    world.expectedFailure(error, 'open')
+    if (isCrash(error)) crash = error instanceof PowerLossError ? 'power-cut' : 'kill'
+  }
+  await mustEnd(disk, workload.run(life).catch(ended))
   const { journal } = life
-  if (journal !== undefined) model.frontiers(journal.durableLsn, journal.writtenLsn, journal.nextLsn)
+  if (journal !== undefined) {
+    await mustEnd(disk, journal.close().catch(ended))
+    world.observe(journal)
+  }
   return crash
 }
 
 async function tryFault(
-  world: World,
-  workload: Workload,
+  search: Search,
   index: number,
   { fault, later }: NamedFault,
-  options: ExhaustiveOptions,
-  counts: ExhaustiveCounts,
-  seen: Set<string>,
+  traceLines: number,
 ): Promise<void> {
+  const { workload, options, counts, totals } = search
+  const world = await prepare(workload, options.seed, traceLines)
   const { disk, model } = world
-  world.isFaulty = true
-  counts.runs++
   const before = disk.operationCount
-  const crash = await runTrial(world, workload, (operation, choices) =>
-    operation.index === index ? fault : operation.index > index ? later?.(operation, choices) : undefined,
-  )
-  disk.faults = undefined
-  // Nobody is left; a power cut may come now, with calls of the dead still on their way, or not at all.
-  disk.killProcess()
-  if (crash !== 'power-cut') {
-    const least = model.leastAfter('power-cut')
-    for (const fate of fatesOf(options, index))
-      checkState(world, { disk: disk.afterPowerCut(fate), least }, options, counts, seen)
+  world.isFaulty = true
+  try {
+    const crash = await runTrial(world, workload, (operation, choices) =>
+      operation.index === index ? fault : operation.index > index ? later?.(operation, choices) : undefined,
+    )
+    disk.faults = undefined
+    // Nobody is left; a power cut may come now, with calls of the dead still on their way, or not at all.
+    disk.killProcess()
+    if (crash !== 'power-cut') {
+      const least = model.leastAfter('power-cut')
+      for (const fate of fatesOf(options, index)) checkState(search, world, { disk: disk.afterPowerCut(fate), least })
+    }
+    await disk.settle()
+    if (crash === 'power-cut') world.counts.powerCuts++
+    if (crash === 'kill') world.counts.kills++
+    must(disk.violations.length === 0, 'D4b', () => disk.violations.join('; '))
+    checkRecovery(world, { disk, least: model.leastAfter(crash === 'power-cut' ? 'power-cut' : 'kill') })
+  } catch (error) {
+    if (traceLines > 0 && error instanceof Error) {
+      const story = `${workload.name}, with ${JSON.stringify(fault)} at operation ${index}`
+      error.message = [`${story}: ${error.message}`, 'the disk:', ...disk.trace].join('\n')
+    }
+    throw error
   }
-  await disk.settle()
+  counts.runs++
   world.counts.operations += disk.operationCount - before
-  if (crash === 'power-cut') world.counts.powerCuts++
-  if (crash === 'kill') world.counts.kills++
-  must(disk.violations.length === 0, 'D4b', () => disk.violations.join('; '))
-  checkRecovery(world, { disk, least: model.leastAfter(crash === 'power-cut' ? 'power-cut' : 'kill') })
+  addCounts(totals, world.counts)
 }
 
 /** Other ones at each operation. */
@@ -177,13 +179,8 @@ function fatesOf({ seed, fates }: ExhaustiveOptions, index: number): (number | '
 }
 
 /** What a crash has left; and what a second crash leaves at every operation of the recovery from that. */
-function checkState(
-  world: World,
-  point: CrashPoint,
-  options: ExhaustiveOptions,
-  counts: ExhaustiveCounts,
-  seen: Set<string>,
-): void {
+function checkState(search: Search, world: World, point: CrashPoint): void {
+  const { options, counts, seen } = search
   counts.states++
   if (!isNew(point, seen)) return
   counts.distinctStates++

@@ -22,6 +22,7 @@ export class Model {
   #confirmedLsn = 0
   /** The highest written frontier that was seen: survives the death of the process, not of the machine. */
   #writtenLsn = 0
+  #isCacheDropped = false
   #lastDurable = 0
   #lastWritten = 0
   #lastNext = 0
@@ -34,13 +35,20 @@ export class Model {
     return this.#confirmedLsn
   }
 
-  get recordCount(): number {
-    return this.#ends.length
-  }
-
   /** What a crash of this kind must leave, if it came now. */
   leastAfter(crash: 'power-cut' | 'kill'): number {
-    return crash === 'kill' ? Math.max(this.#confirmedLsn, this.#writtenLsn) : this.#confirmedLsn
+    return crash === 'kill' && !this.#isCacheDropped
+      ? Math.max(this.#confirmedLsn, this.#writtenLsn)
+      : this.#confirmedLsn
+  }
+
+  /** The system has dropped cached pages: what a failed sync has lost shows now, and what was written is no measure. */
+  cacheDropped(): void {
+    this.#isCacheDropped = true
+  }
+
+  get isCacheDropped(): boolean {
+    return this.#isCacheDropped
   }
 
   /** An append is about to be made. Returns the LSN that it must return. */
@@ -114,18 +122,14 @@ export class Model {
     this.#startAgainAt(lsn)
   }
 
-  /** D2, D3: a reader gives a prefix of what was appended; all of it, or at least what is below `least`. */
-  reads(payloads: Iterable<Uint8Array>, least: 'all' | number): void {
-    let count = 0
-    for (const payload of payloads) {
-      this.readsRecord(count, payload)
-      count++
-    }
-    if (least === 'all') {
-      must(count === this.#ends.length, 'D2', () => `the reader gives ${count} records of ${this.#ends.length}`)
-    } else {
-      this.readsEnd(count, least)
-    }
+  /** D2, D3: what a reader gives at the end of the run. */
+  reads(payloads: readonly Uint8Array[]): void {
+    for (const [index, payload] of payloads.entries()) this.readsRecord(index, payload)
+    must(
+      payloads.length === this.#ends.length,
+      'D2',
+      () => `the reader gives ${payloads.length} records of ${this.#ends.length}`,
+    )
   }
 
   /** D3: what a reader gives as record `index`, byte for byte. */
@@ -141,12 +145,14 @@ export class Model {
   }
 
   /** D2: a reader that has given so many records must have given what is below `least`. */
-  readsEnd(count: number, least: number): void {
+  readsEnd(count: number, written: number): void {
     const end = this.#ends[count - 1] ?? 0
+    const least = this.#isCacheDropped ? Math.min(written, this.#confirmedLsn) : written
     must(end >= least, 'D2', () => `the reader ends at ${end}, but ${least} was written before it was opened`)
   }
 
   #startAgainAt(lsn: number): void {
+    this.#isCacheDropped = false
     this.#confirmedLsn = lsn
     this.#writtenLsn = lsn
     this.#lastDurable = lsn

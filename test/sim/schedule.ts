@@ -126,7 +126,8 @@ class Schedule {
     // By the model as it was during the open, which can have cut off what a crash would have left.
     this.#checkCrashPoints()
     if (journal !== undefined) {
-      model.opened(journal.nextLsn, cleanEnd)
+      const end = model.isCacheDropped ? model.survived(disk.image(PATH), 'kill') : cleanEnd
+      model.opened(journal.nextLsn, end)
       world.observe(journal)
       this.#refuseOthers()
       await new Tasks(world, this.#choices, this.#sizes, storage, journal).run()
@@ -143,7 +144,13 @@ class Schedule {
     this.world.isFaulty = faults !== undefined
     const points = new Set<number>()
     for (let count = choices.below(24); count > 0; count--) points.add(disk.operationCount + choices.below(60))
+    const dropAt = choices.chance(0.15) ? disk.operationCount + choices.below(50) : undefined
     disk.faults = (operation, drawn) => {
+      if (operation.index === dropAt && disk.image(PATH) !== undefined) {
+        disk.dropCache(PATH)
+        model.cacheDropped()
+        this.world.counts.droppedCaches++
+      }
       if (points.has(operation.index)) {
         const least = model.leastAfter('power-cut')
         this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least, at: operation.index })
@@ -323,10 +330,7 @@ class Schedule {
     // D6: what was found at open is durable now, whatever the page cache believes.
     model.survived(disk.durableImage(PATH), 'power-cut')
     using reader = openReader(PATH, { storage })
-    model.reads(
-      Array.from(reader, ({ payload }) => payload),
-      'all',
-    )
+    model.reads(Array.from(reader, ({ payload }) => payload))
     journal.closeSync()
   }
 }

@@ -4,8 +4,8 @@ import type { Lsn } from '#src/lsn.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'
 import type { Choices } from '#src/storage/sim/choices.js'
 
-import { Violation, must } from './model.js'
-import { PATH, type World, codeOf, isCrash } from './world.js'
+import { must } from './model.js'
+import { PATH, type World, codeOf, isCrash, mustEnd } from './world.js'
 
 /** What those do who use one journal at the same time: each of them one step after the other, until one fails. */
 export class Tasks {
@@ -25,18 +25,10 @@ export class Tasks {
 
   async run(): Promise<void> {
     const choices = this.#choices
-    const state = { isOver: false }
     const tasks = Array.from({ length: choices.between(1, 4) }, () => this.#writer())
     if (choices.chance(0.1)) tasks.push(this.#reader())
     if (choices.chance(0.05)) tasks.push(this.#closer())
-    const working = Promise.all(tasks).finally(() => (state.isOver = true))
-    // D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told.
-    const watching = (async () => {
-      for (let turn = 0; turn < 50 && !state.isOver; turn++) await this.#world.disk.settle()
-      if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
-    })()
-    await Promise.race([working, watching])
-    await working
+    await mustEnd(this.#world.disk, Promise.all(tasks))
   }
 
   async #writer(): Promise<void> {

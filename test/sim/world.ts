@@ -98,6 +98,7 @@ export class World {
     if (this.isClosing && where === 'work' && code === 'ERR_FSYS_CLOSED') return
     const cause = error instanceof FsysError && code === 'ERR_FSYS_POISONED' ? error.cause : error
     if (this.isFaulty && isCrash(cause)) return
+    if (where === 'open' && this.model.isCacheDropped && code === 'ERR_FSYS_CHANGED') return
     if (this.isFaulty && FAILURES[where].includes(codeOf(cause))) {
       if (where === 'work') this.#countFailure((cause as Error).cause as NodeJS.ErrnoException)
       return
@@ -117,6 +118,18 @@ export class World {
     if (syscall === 'write') this.counts.failedWrites++
     else this.counts.failedSyncs++
   }
+}
+
+/** D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told. */
+export async function mustEnd(disk: SimDisk, working: Promise<unknown>): Promise<void> {
+  const state = { isOver: false }
+  const ending = working.finally(() => (state.isOver = true))
+  const watching = (async () => {
+    for (let turn = 0; turn < 50 && !state.isOver; turn++) await disk.settle()
+    if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
+  })()
+  await Promise.race([ending, watching])
+  await ending
 }
 
 const FAILURES: Readonly<Record<'open' | 'work' | 'read', readonly string[]>> = {
