@@ -17,6 +17,7 @@ export class Trace {
   }
 
   begins(now: number, operation: Operation): void {
+    if (this.#limit === 0) return
     this.add(now, operation, operation.delayMs > 0 ? `begins, and takes ${operation.delayMs} ms` : 'begins')
     this.#justBegun = operation
   }
