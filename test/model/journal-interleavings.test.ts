@@ -13,6 +13,7 @@ const WORKLOADS: readonly [readonly (readonly Call[])[], number][] = [
   [[['commit large'], ['commit'], ['syncThroughSync'], ['closeSync']], 1500],
   [[['append large', 'flush'], ['commit'], ['syncThroughSync'], ['close']], 3800],
   [[['commit large'], ['append large', 'commit large'], ['close']], 580],
+  [[['commit'], ['append large', 'flush'], ['closeSync']], 460],
   [[['append', 'syncThrough'], ['commit large'], ['flushSync'], ['close', 'closeSync']], 6200],
 ]
 

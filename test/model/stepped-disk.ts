@@ -64,6 +64,8 @@ export class SteppedDisk {
 
   write(source: Uint8Array, position: number): Promise<number> {
     this.#mayBegin('write')
+    const isAlone = this.unfinished.every(({ kind }) => kind !== 'write')
+    this.require(isAlone, 'a write begins beside an unfinished one, which it may overtake (D4b)')
     const before = Buffer.from(source)
     return this.#start('write', (isFailing) => {
       this.require(before.equals(source), 'the memory of an unfinished write has changed (D4b)')
