@@ -94,8 +94,11 @@ class Schedule {
     const { disk, model, counts } = world
     counts.lives++
     const storage = disk.process()
-    // Where something was confirmed there is a mark, so that no tail can be taken for the work of an older writer.
-    if (model.confirmedLsn > 0 && this.#choices.chance(0.1)) {
+    // Where something was confirmed there is a mark, so that no tail can be taken for the work of an older writer. And where
+    // there is a tail already, one behind it would be damage that no crash explains.
+    const before = disk.image(PATH) ?? new Uint8Array(0)
+    const hasTail = model.survived(before, 'kill') < before.length
+    if (model.confirmedLsn > 0 && !hasTail && this.#choices.chance(0.1)) {
       counts.strangeTails++
       leaveTail(
         disk,
