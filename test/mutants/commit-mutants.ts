@@ -3,7 +3,6 @@ import type { Mutant } from './mutant.js'
 const JOURNAL = 'src/journal/journal.ts'
 const WRITER = 'src/journal/writer.ts'
 const UNDER_WAY = 'journal/under-way'
-const UNIT = 'unit/journal/group-commit'
 const GROUP_COMMIT = 'src/journal/group-commit.ts'
 
 /** Faults in how a record gets to the disk, and how its caller hears of it. */
@@ -32,7 +31,7 @@ export const commitMutants: readonly Mutant[] = [
         this.#finishGroup()`,
     replace: `        this.#publish(this.nextLsn)
         this.#finishGroup()`,
-    caughtBy: { test: UNDER_WAY, named: 'what is written meanwhile is not covered by it' },
+    caughtBy: { seeds: 100 },
   },
   {
     name: 'the frontier is captured after the sync',
@@ -42,7 +41,7 @@ export const commitMutants: readonly Mutant[] = [
         this.#finishGroup()`,
     replace: `        this.#publish(this.#writer.writtenLsn)
         this.#finishGroup()`,
-    caughtBy: { test: UNDER_WAY, named: 'what is written meanwhile is not covered by it' },
+    caughtBy: { seeds: 1000 },
   },
   {
     // The nearest that there is to a write that carries a sync, and is taken for a sync of everything.
@@ -67,7 +66,7 @@ export const commitMutants: readonly Mutant[] = [
     file: GROUP_COMMIT,
     find: 'if (lsn <= this.#coveredLsn) return',
     replace: 'if (this.#running !== undefined) return',
-    caughtBy: { test: UNIT, named: 'whoever needs no more than the running sync covers joins it' },
+    caughtBy: { seeds: 100 },
   },
   {
     name: 'durableLsn goes back when a blocking sync was quicker',
@@ -75,7 +74,7 @@ export const commitMutants: readonly Mutant[] = [
     file: JOURNAL,
     find: '    if (frontier <= this.#durableLsn) return\n',
     replace: '',
-    caughtBy: { test: UNDER_WAY, named: 'durableLsn does not go back' },
+    caughtBy: { seeds: 300 },
   },
   {
     name: 'a failed sync is tried again',
@@ -112,7 +111,7 @@ export const commitMutants: readonly Mutant[] = [
     file: GROUP_COMMIT,
     find: '[this.#running, this.#forming]',
     replace: '[this.#running]',
-    caughtBy: { test: UNIT, named: 'a failed sync rejects for all who waited' },
+    caughtBy: { seeds: 600 },
   },
   {
     name: 'only followers hear of a failure',
@@ -136,7 +135,7 @@ export const commitMutants: readonly Mutant[] = [
     file: GROUP_COMMIT,
     find: 'if (this.#forming.isEmpty) {',
     replace: 'if (true) {',
-    caughtBy: { test: UNIT, named: 'in every order of events, confirmed is durable, and everybody is answered' },
+    caughtBy: { seeds: 300 },
   },
   {
     name: 'a wait with a signal never hears of a failure',
