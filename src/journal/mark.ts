@@ -21,6 +21,8 @@ export const MARK_BYTES = 8192
 const SLOT_BYTES = 64
 const SLOT_DISTANCE_BYTES = 4096
 const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
+/** Leaves a double room to count on from. At ten marks a second, no journal comes near it. */
+const SEQUENCE_MAX = 2 ** 52
 
 /** What a slot says. */
 export interface Mark {
@@ -47,17 +49,15 @@ export function encodeMark(mark: Mark): Buffer {
   return slot
 }
 
-/** What a slot says, or undefined if it is not whole. */
+/** What a slot says, or undefined if it is not whole, or not ours: its checksum is right, but its numbers cannot be. */
 export function decodeMark(slot: Buffer): Mark | undefined {
   if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
   if (slot.readUInt32LE(60) !== crc32c(slot.subarray(0, 60))) return undefined
-  return {
-    sequence: Number(slot.readBigUInt64LE(8)),
-    inode: slot.readBigUInt64LE(16),
-    birthTime: slot.readBigInt64LE(24),
-    gapFreeLsn: Number(slot.readBigUInt64LE(32)),
-    durableLsn: Number(slot.readBigUInt64LE(40)),
-  }
+  const sequence = Number(slot.readBigUInt64LE(8))
+  const gapFreeLsn = Number(slot.readBigUInt64LE(32))
+  const durableLsn = Number(slot.readBigUInt64LE(40))
+  if (Math.max(sequence, gapFreeLsn, durableLsn) > Number.MAX_SAFE_INTEGER) return undefined
+  return { sequence, inode: slot.readBigUInt64LE(16), birthTime: slot.readBigInt64LE(24), gapFreeLsn, durableLsn }
 }
 
 /** What a mark file says of a journal, and why it says nothing. Only `bound` proves something. */
@@ -85,7 +85,8 @@ export function* readMark(storage: Storage, path: string, journal: FileFacts): S
   if (slots.length === 0) return { state: 'broken' }
   const ours = slots.filter((slot) => slot.inode === journal.inode && slot.birthTime === journal.birthTime)
   if (ours.length === 0) return { state: 'of-another-file' }
-  return { state: 'bound', mark: ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest)) }
+  const mark = ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest))
+  return mark.sequence > SEQUENCE_MAX ? { state: 'broken' } : { state: 'bound', mark }
 }
 
 /**

@@ -12,6 +12,9 @@ import { run } from '#src/storage/steps.js'
 
 import { frame, frames } from '../support/frames.js'
 import { temporaryDirectory } from '../support/temporary.js'
+import { JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
+import { MemoryStorage } from './memory-storage.js'
+import { markOf, slotOf } from './reference-mark.js'
 
 // What fuzzing has found, each told once more in the open.
 
@@ -61,5 +64,22 @@ describe('found by fuzzing', () => {
     using reader = openReader(String(saved?.path))
     assert.deepEqual([reader.scan(() => {}), reader.tailState], [last + 1, 'clean-end'])
     assert.equal(saved?.validFrames, last + 1)
+  })
+
+  test('D7: a mark with numbers that no journal has proves nothing, and is replaced', async () => {
+    for (const sequence of [2n ** 52n + 1n, 2n ** 53n, 2n ** 64n - 1n]) {
+      for (const durableLsn of [5n, 2n ** 53n, 2n ** 64n - 1n]) {
+        const storage = new MemoryStorage()
+        storage.put('/fuzz/a.wal', frame('one'))
+        const binding = { inode: JOURNAL_INODE, birthTime: JOURNAL_BIRTH_TIME }
+        storage.put('/fuzz/a.wal.mark', slotOf({ sequence, ...binding, gapFreeLsn: 0n, durableLsn }))
+        const journal = await openJournal('/fuzz/a.wal', { storage, onDamage: 'cut' })
+        await journal.commit('two')
+        assert.deepEqual(journal.info.mark, { inUse: 'on' })
+        await journal.close()
+        const mark = markOf(storage.image('/fuzz/a.wal.mark'), JOURNAL_INODE, JOURNAL_BIRTH_TIME)
+        assert.equal(mark?.durableLsn, 30n)
+      }
+    }
   })
 })
