@@ -54,13 +54,21 @@ export function* acquireLock(storage: Storage, path: string, attempt: string): S
   return yield* acquire(storage, path, path, attempt)
 }
 
-function* acquire(storage: Storage, path: string, basePath: string, attempt: string): Steps<FileLock> {
+function* acquire(
+  storage: Storage,
+  path: string,
+  basePath: string,
+  attempt: string,
+  wanted: readonly string[] = [],
+): Steps<FileLock> {
+  // Locks that name each other's tokens are none of ours: nobody could ever succeed their holders.
+  if (wanted.includes(path)) throw locked(basePath, undefined, attempt)
   const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
   const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
   const lock = new FileLock(storage, path, holder.token)
   try {
     yield* writeDraft(storage, draft, holder)
-    if ((yield* take(storage, path, basePath, draft, holder, attempt)) && path === basePath) {
+    if ((yield* take(storage, path, basePath, draft, holder, attempt, wanted)) && path === basePath) {
       yield* sweep(storage, basePath)
     }
     return lock
@@ -81,6 +89,7 @@ function* take(
   draft: string,
   holder: LockHolder,
   attempt: string,
+  wanted: readonly string[],
 ): Steps<boolean> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (yield* tryLink(storage, draft, path, holder)) return false
@@ -89,7 +98,8 @@ function* take(
     if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
       throw locked(basePath, reading.holder, attempt)
     }
-    const right = yield* acquire(storage, `${basePath}.${reading.holder.token}`, basePath, attempt)
+    const rightPath = `${basePath}.${reading.holder.token}`
+    const right = yield* acquire(storage, rightPath, basePath, attempt, [...wanted, path])
     try {
       const again = yield* readLock(storage, path)
       if (again.holder?.token !== reading.holder.token) continue

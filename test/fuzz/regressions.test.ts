@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { openJournal, openReader } from 'fsys'
 
 import { KernelPool, sharedKernelPool } from '#src/checksum/kernel-pool.js'
 import { reset } from '#src/journal/reset.js'
+import { owners } from '#src/platform/owners.js'
 import { nodeStorage } from '#src/storage/node-storage.js'
 import { run } from '#src/storage/steps.js'
 
@@ -80,6 +81,20 @@ describe('found by fuzzing', () => {
         const mark = markOf(storage.image('/fuzz/a.wal.mark'), JOURNAL_INODE, JOURNAL_BIRTH_TIME)
         assert.equal(mark?.durableLsn, 30n)
       }
+    }
+  })
+
+  test("D8: locks of the dead that name each other's tokens are refused, and end the search", async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    const lock = (token: string): string => JSON.stringify({ ...owners.self(), boot: 'an earlier one', token })
+    for (const names of [['itself'], ['a', 'b'], ['a', 'b', 'c']]) {
+      writeFileSync(`${path}.lock`, lock(names[0] as string))
+      for (const [index, name] of names.entries()) {
+        writeFileSync(`${path}.lock.${name}`, lock(names[(index + 1) % names.length] as string))
+      }
+      const before = readdirSync(dirname(path))
+      await assert.rejects(openJournal(path), { code: 'ERR_FSYS_LOCKED' })
+      assert.deepEqual(readdirSync(dirname(path)), before)
     }
   })
 })
