@@ -1,0 +1,136 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { Random } from '#src/storage/sim/random.js'
+
+import { type Failure, runCampaign, sum } from './campaign.js'
+import { encodeCase, readCase } from './case-file.js'
+import { CliSurface } from './cli-surface.js'
+import { caseFiles, readBases, readCorpus } from './corpus.js'
+import type { Input } from './input.js'
+import { minimise } from './minimise.js'
+import { runCase } from './run-case.js'
+import { type Surface, Tally } from './surface.js'
+import { MEMORY_SURFACES, surfaceOf } from './surfaces.js'
+import type { Tallies } from './worker.js'
+
+/** How many of a million cases go to the commands, on real files; they come on top. */
+const CLI_SHARE = 1500
+/** And how many of these run as a process of their own. */
+const SPAWN_CHANCE = 1 / 15
+
+export interface Fuzzed {
+  readonly tallies: Tallies
+  /** What failed, each with the file that repeats it. */
+  readonly failures: readonly string[]
+}
+
+/** Runs cases in all threads and, meanwhile, commands in this one. What fails is minimised and kept. */
+export async function fuzz(firstSeed: number, cases: number, only?: string): Promise<Fuzzed> {
+  const cliCases = only === 'cli' ? cases : only === undefined ? Math.ceil((cases * CLI_SHARE) / 1e6) : 0
+  const [inMemory, commands] = await Promise.all([
+    only === 'cli' ? { tallies: new Map(), failures: [] } : runCampaign({ firstSeed, cases, surface: only }),
+    runCommands(firstSeed, cliCases),
+  ])
+  const failures: string[] = []
+  for (const failure of [...inMemory.failures, ...commands.failures]) failures.push(await keep(failure))
+  return { tallies: sum([inMemory.tallies, commands.tallies]), failures }
+}
+
+/** What a run of many cases should have reached and has not. */
+export function missedGoals(tallies: Tallies): string[] {
+  return [...MEMORY_SURFACES, ...(tallies.has('cli') ? [new CliSurface('', 0)] : [])].flatMap(({ name, goals }) =>
+    goals.filter((goal) => !tallies.get(name)?.has(goal)).map((goal) => `${name}: ${goal}`),
+  )
+}
+
+/** Each file of the corpus, with many choices, and each case that once failed. Returns how many cases that were. */
+export async function replayCorpus(choicesEach: number): Promise<number> {
+  let cases = 0
+  for (const { path, bytes, mark } of readCorpus()) cases += await replayJournal(path, bytes, mark, choicesEach)
+  for (const path of caseFiles()) {
+    await replayCase(path)
+    cases++
+  }
+  return cases
+}
+
+export async function replayCase(path: string): Promise<void> {
+  const { surface, input } = readCase(path)
+  await withSurfaces(async (surfaces) => {
+    const found = surfaces.find(({ name }) => name === surface)
+    if (found === undefined) throw new Error(`${path}: there is no surface ${JSON.stringify(surface)}`)
+    await runCase(found, input, new Tally())
+  })
+}
+
+/** One journal on every surface that takes one. */
+export async function replayJournal(
+  path: string,
+  journal: Buffer,
+  mark: Buffer | undefined,
+  choicesEach: number,
+): Promise<number> {
+  const beside: Input['beside'] = mark === undefined ? {} : { '.mark': mark }
+  const surfaces = MEMORY_SURFACES.filter(({ name }) => ['reader', 'recovery', 'reset'].includes(name))
+  for (const surface of surfaces) {
+    for (let choices = 0; choices < choicesEach; choices++) {
+      try {
+        await runCase(surface, { journal, beside, choices }, new Tally())
+      } catch (error) {
+        throw new Error(`${path} on ${surface.name}, choices ${choices}`, { cause: error })
+      }
+    }
+  }
+  return surfaces.length * choicesEach
+}
+
+async function runCommands(
+  firstSeed: number,
+  cases: number,
+): Promise<{ readonly tallies: Tallies; readonly failures: readonly Failure[] }> {
+  if (cases === 0) return { tallies: new Map(), failures: [] }
+  const bases = readBases()
+  const tally = new Tally()
+  const failures: Failure[] = []
+  await withSurfaces(async (surfaces) => {
+    const surface = surfaces.at(-1) as Surface
+    for (let seed = firstSeed; seed < firstSeed + cases; seed++) {
+      try {
+        await runCase(surface, surface.make(new Random(seed), bases), tally)
+      } catch (error) {
+        failures.push({ seed, surface: surface.name, message: String((error as Error).stack) })
+        return
+      }
+    }
+  })
+  return { tallies: new Map([['cli', tally.counts]]), failures }
+}
+
+/** The command line's is the last. */
+async function withSurfaces(use: (surfaces: readonly Surface[]) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'fsys-fuzz-'))
+  try {
+    await use([...MEMORY_SURFACES, new CliSurface(join(directory, 'files'), SPAWN_CHANCE)])
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Where cases that fail are kept. */
+const FOLDER = join('build', 'fuzz')
+
+async function keep({ seed, surface: name, message }: Failure): Promise<string> {
+  let path = ''
+  await withSurfaces(async (surfaces) => {
+    const surface = surfaces.find((candidate) => candidate.name === name) ?? surfaceOf(seed)
+    const input = surface.make(new Random(seed), readBases())
+    const isEndless = message.startsWith('it does not end')
+    const smallest = isEndless ? input : await minimise(surface, input)
+    path = join(FOLDER, `${surface.name}-${seed}.json`)
+    mkdirSync(FOLDER, { recursive: true })
+    writeFileSync(path, encodeCase({ surface: surface.name, what: message.split('\n', 1)[0] ?? '', input: smallest }))
+  })
+  return `${message}\n  seed ${seed}; repeat the smallest case that fails: npm run fuzz -- --file ${path}`
+}

@@ -1,0 +1,124 @@
+import { FsysError } from '#src/errors.js'
+import { type Journal, openJournalSync } from '#src/journal/journal.js'
+import { faultAt } from '#src/storage/sim/faults.js'
+import { Random } from '#src/storage/sim/random.js'
+import { SimDisk } from '#src/storage/sim/sim-disk.js'
+import { PowerLossError } from '#src/storage/sim/sim-errors.js'
+
+import { must } from '../sim/model.js'
+import { referenceFrame } from '../sim/reference.js'
+import type { Input } from './input.js'
+import { makeJournal } from './make-journal.js'
+import { slotOf } from './reference-mark.js'
+import { judge, savedBytes } from './reference-recovery.js'
+import type { Surface, Tally } from './surface.js'
+
+const DIRECTORY = '/data'
+const PATH = `${DIRECTORY}/app.wal`
+const POLICIES = { gaps: 'cut', onDamage: 'cut' } as const
+const COMMITTED = Buffer.from('committed')
+
+/** Any bytes on the simulated disk, opened; the power goes somewhere on the way; and opened again: nothing is lost. */
+export const powerCutSurface: Surface = {
+  name: 'power-cut',
+  make(random, bases) {
+    return { journal: makeJournal(random, bases), beside: {}, choices: random.bits() }
+  },
+  check(input, tally) {
+    const random = new Random(input.choices)
+    const disk = new SimDisk({ seed: input.choices, birthTimes: random.chance(0.9) })
+    const isMarked = putJournal(disk, input, random)
+    const { found, refusal } = judge(input.journal, isMarked ? NO_CLAIM : undefined, POLICIES)
+    if (refusal !== undefined) return staysRefused(disk, input, refusal, tally)
+
+    disk.faults = faultAt(disk.operationCount + random.below(60), 'power-cut')
+    const committedLsn = openAndCommit(disk, tally)
+    if (disk.faults !== undefined) disk.cutPower()
+    disk.faults = undefined
+
+    const journal = openJournalSync(PATH, { storage: disk.process(), ...POLICIES })
+    const valid = input.journal.subarray(0, found.position)
+    const longest = Buffer.concat([valid, referenceFrame(COMMITTED)])
+    const { cleanEnd } = journal.info.recovery
+    must(
+      cleanEnd === valid.length || cleanEnd === longest.length,
+      'D2',
+      () => `it ends at ${cleanEnd} after a power cut`,
+    )
+    must(cleanEnd >= committedLsn, 'D1', () => `it ends at ${cleanEnd}, but ${committedLsn} was confirmed`)
+    const bytes = disk.image(PATH) ?? new Uint8Array(0)
+    must(longest.subarray(0, cleanEnd).equals(bytes), 'D3', () => 'other bytes after a power cut')
+    const tail = savedBytes(input.journal.subarray(valid.length))
+    must(tail === undefined || isSaved(disk, tail), 'D7', () => 'the tail was cut off, and is nowhere')
+    journal.closeSync()
+  },
+  goals: ['cut while opening', 'cut after the commit', 'refused'],
+}
+
+/** Bound to the journal, and saying nothing of it. */
+const NO_CLAIM = { sequence: 1n, inode: 0n, birthTime: 0n, gapFreeLsn: 0n, durableLsn: 0n }
+
+/** True if it has a mark. */
+function putJournal(disk: SimDisk, { journal }: Input, random: Random): boolean {
+  disk.makeDirectory(DIRECTORY)
+  put(disk, PATH, journal)
+  const facts = disk.process().statSync(PATH)
+  if (facts === undefined || facts.birthTime === 0n || random.chance(0.5)) return false
+  const { inode, birthTime } = facts
+  put(disk, `${PATH}.mark`, slotOf({ ...NO_CLAIM, inode, birthTime }))
+  return true
+}
+
+function put(disk: SimDisk, path: string, bytes: Uint8Array): void {
+  const storage = disk.process()
+  const file = storage.openSync(path, 'create')
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done), done)
+  file.syncSync()
+  file.closeSync()
+  storage.syncDirectorySync(DIRECTORY)
+}
+
+function staysRefused(disk: SimDisk, { journal }: Input, refusal: string, tally: Tally): void {
+  try {
+    openJournalSync(PATH, { storage: disk.process(), ...POLICIES })
+  } catch (error) {
+    must(error instanceof FsysError && error.code === refusal, 'D7', () => String(error))
+    must(journal.equals(disk.image(PATH) ?? new Uint8Array(1)), 'D7', () => 'refused, but not untouched')
+    tally.add('refused')
+    return
+  }
+  must(false, 'D7', () => `opened, but it must be refused: ${refusal}`)
+}
+
+/** The LSN that was confirmed; 0 if the power went before. */
+function openAndCommit(disk: SimDisk, tally: Tally): number {
+  let confirmedLsn = 0
+  try {
+    const journal: Journal = openJournalSync(PATH, { storage: disk.process(), ...POLICIES })
+    confirmedLsn = journal.syncThroughSync(journal.append(COMMITTED))
+    disk.cutPower()
+    tally.add('cut after the commit')
+    try {
+      journal.closeSync()
+    } catch {
+      // Its disk has lost power.
+    }
+  } catch (error) {
+    if (!isPowerLoss(error)) throw error
+    tally.add('cut while opening')
+  }
+  return confirmedLsn
+}
+
+function isPowerLoss(error: unknown): boolean {
+  return error instanceof PowerLossError || (error instanceof Error && isCausedByPowerLoss(error.cause))
+}
+
+function isCausedByPowerLoss(cause: unknown): boolean {
+  return cause instanceof PowerLossError
+}
+
+function isSaved(disk: SimDisk, tail: Buffer): boolean {
+  const saved = disk.files().filter((path) => path.startsWith(`${PATH}.corrupt-`) && !path.endsWith('.new'))
+  return saved.some((path) => tail.equals((disk.image(path) ?? new Uint8Array(0)).subarray(0, tail.length)))
+}

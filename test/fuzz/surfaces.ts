@@ -1,0 +1,33 @@
+import { Random } from '#src/storage/sim/random.js'
+
+import { largeSurface } from './large-surface.js'
+import { lockSurface } from './lock-surface.js'
+import { powerCutSurface } from './power-cut-surface.js'
+import { readerSurface } from './reader-surface.js'
+import { recoverySurface } from './recovery-surface.js'
+import { resetSurface } from './reset-surface.js'
+import { splitSurface } from './split-surface.js'
+import type { Surface } from './surface.js'
+
+/** What runs in memory, and how many of a million cases each gets: the slower, the fewer. */
+const SHARES: readonly (readonly [Surface, number])[] = [
+  [readerSurface, 808_970],
+  [splitSurface, 50_000],
+  [recoverySurface, 70_000],
+  [lockSurface, 60_000],
+  [resetSurface, 10_000],
+  [powerCutSurface, 1_000],
+  [largeSurface, 30],
+]
+
+export const MEMORY_SURFACES: readonly Surface[] = SHARES.map(([surface]) => surface)
+
+/** Which surface a seed is for, where none was asked for. */
+export function surfaceOf(seed: number): Surface {
+  let place = new Random(seed ^ 0x5eed).below(1_000_000)
+  for (const [surface, share] of SHARES) {
+    place -= share
+    if (place < 0) return surface
+  }
+  return readerSurface
+}
