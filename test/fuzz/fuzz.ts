@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,9 +16,9 @@ import { MEMORY_SURFACES, surfaceOf } from './surfaces.js'
 import type { Tallies } from './worker.js'
 
 /** How many of a million cases go to the commands, on real files; they come on top. */
-const CLI_SHARE = 1500
+const CLI_SHARE = 1000
 /** And how many of these run as a process of their own. */
-const SPAWN_CHANCE = 1 / 15
+const SPAWN_CHANCE = 1 / 10
 
 export interface Fuzzed {
   readonly tallies: Tallies
@@ -108,9 +108,12 @@ async function runCommands(
   return { tallies: new Map([['cli', tally.counts]]), failures }
 }
 
+/** Where syncs cost nothing, if there is such a place. */
+const MEMORY_FOLDER = '/dev/shm'
+
 /** The command line's is the last. */
 async function withSurfaces(use: (surfaces: readonly Surface[]) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'fsys-fuzz-'))
+  const directory = mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'fsys-fuzz-'))
   try {
     await use([...MEMORY_SURFACES, new CliSurface(join(directory, 'files'), SPAWN_CHANCE)])
   } finally {

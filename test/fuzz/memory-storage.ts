@@ -4,6 +4,7 @@ import type { Random } from '#src/storage/sim/random.js'
 import type { Clock, FileFacts, OpenMode, Owner, Owners, Storage, StorageFile } from '#src/storage/storage.js'
 
 import { JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
+import { checkTaken } from './taken-memory.js'
 
 /**
  * Files in memory and nothing else: no power to lose and no time to wait for, so that a case takes microseconds. It counts
@@ -199,6 +200,7 @@ class MemoryFile implements StorageFile {
 
   readSync(target: Uint8Array, position: number): number {
     this.#step()
+    checkTaken()
     const { shortReads } = this.#storage
     let count = Math.min(target.length, Math.max(this.#node.size - position, 0))
     if (shortReads !== undefined && count > 1 && shortReads.chance(0.5)) count = 1 + shortReads.below(count)
