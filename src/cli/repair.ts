@@ -67,7 +67,7 @@ async function plan(journal: string, gaps: GapPolicy, isJson: boolean, io: Io): 
     const isSettled =
       complaint === undefined ||
       complaint.code === 'ERR_FSYS_DAMAGED' ||
-      (complaint.code === 'ERR_FSYS_AMBIGUOUS_GAP' && gaps === 'cut')
+      (complaint.code === 'ERR_FSYS_AMBIGUOUS_GAP' && gaps !== 'refuse')
     if (!isSettled) throw complaint
     const { path, file, kernel } = source
     const { fileSize, cleanEnd } = findings

@@ -11,6 +11,7 @@ import { owners } from '#src/platform/owners.js'
 import { nodeStorage } from '#src/storage/node-storage.js'
 import { run } from '#src/storage/steps.js'
 
+import { fsys } from '../support/command.js'
 import { frame, frames } from '../support/frames.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
@@ -96,5 +97,14 @@ describe('found by fuzzing', () => {
       await assert.rejects(openJournal(path), { code: 'ERR_FSYS_LOCKED' })
       assert.deepEqual(readdirSync(dirname(path)), before)
     }
+  })
+
+  test('D7: a dry run of a repair says what it would do where nothing valid stands behind a gap that is to be crossed', async (context) => {
+    const path = join(temporaryDirectory(context), 'a.wal')
+    writeFileSync(path, Buffer.concat([frame('one'), Buffer.alloc(512 - 15), frame('two').subarray(0, -1)]))
+    const dry = await fsys('repair', '--dry-run', '--json', '--gaps', 'skip', path)
+    const done = await fsys('repair', '--yes', '--json', '--gaps', 'skip', path)
+    assert.deepEqual([dry.status, done.status], [0, 0], dry.stderr)
+    assert.deepEqual({ ...JSON.parse(dry.text), isDone: true }, JSON.parse(done.text))
   })
 })
