@@ -4,20 +4,24 @@ import { join } from 'node:path'
 
 import { Random } from '#src/storage/sim/random.js'
 
-import { type Failure, runCampaign, sum } from './campaign.js'
+import { type Failure, type Result, runCampaign, sum } from './campaign.js'
 import { encodeCase, readCase } from './case-file.js'
 import { CliSurface } from './cli-surface.js'
 import { caseFiles, readBases, readCorpus } from './corpus.js'
 import type { Input } from './input.js'
+import { largeSurface } from './large-surface.js'
 import { minimise } from './minimise.js'
 import { runCase } from './run-case.js'
 import { type Surface, Tally } from './surface.js'
 import { MEMORY_SURFACES, surfaceOf } from './surfaces.js'
 import type { Tallies } from './worker.js'
 
-/** How many of a million cases go to the commands, on real files; they come on top. */
-const CLI_SHARE = 1000
-/** And how many of these run as a process of their own. */
+/** What runs in this thread, on top of the cases in memory: some, and more for each million of those. */
+const SLOW_SURFACES: readonly { readonly name: string; readonly least: number; readonly perMillion: number }[] = [
+  { name: 'cli', least: 100, perMillion: 1000 },
+  { name: 'large', least: 30, perMillion: 20 },
+]
+/** How many of the commands run as a process of their own. */
 const SPAWN_CHANCE = 1 / 10
 
 export interface Fuzzed {
@@ -26,21 +30,26 @@ export interface Fuzzed {
   readonly failures: readonly string[]
 }
 
-/** Runs cases in all threads and, meanwhile, commands in this one. What fails is minimised and kept. */
+/** Runs cases in all threads and, meanwhile, slow ones in this one. What fails is minimised and kept. */
 export async function fuzz(firstSeed: number, cases: number, only?: string): Promise<Fuzzed> {
-  const cliCases = only === 'cli' ? cases : only === undefined ? Math.ceil((cases * CLI_SHARE) / 1e6) : 0
-  const [inMemory, commands] = await Promise.all([
-    only === 'cli' ? { tallies: new Map(), failures: [] } : runCampaign({ firstSeed, cases, surface: only }),
-    runCommands(firstSeed, cliCases),
+  const isSlow = SLOW_SURFACES.some(({ name }) => name === only)
+  const [inMemory, slow] = await Promise.all([
+    isSlow ? NOTHING : runCampaign({ firstSeed, cases, surface: only }),
+    runSlow(firstSeed, (name, { least, perMillion }) => {
+      if (only !== undefined) return name === only ? cases : 0
+      return least + Math.ceil((cases * perMillion) / 1e6)
+    }),
   ])
   const failures: string[] = []
-  for (const failure of [...inMemory.failures, ...commands.failures]) failures.push(await keep(failure))
-  return { tallies: sum([inMemory.tallies, commands.tallies]), failures }
+  for (const failure of [...inMemory.failures, ...slow.failures]) failures.push(await keep(failure))
+  return { tallies: sum([inMemory.tallies, slow.tallies]), failures }
 }
+
+const NOTHING: Result = { tallies: new Map(), failures: [] }
 
 /** What a run of many cases should have reached and has not. */
 export function missedGoals(tallies: Tallies): string[] {
-  return [...MEMORY_SURFACES, ...(tallies.has('cli') ? [new CliSurface('', 0)] : [])].flatMap(({ name, goals }) =>
+  return [...MEMORY_SURFACES, largeSurface, new CliSurface('', 0)].flatMap(({ name, goals }) =>
     goals.filter((goal) => !tallies.get(name)?.has(goal)).map((goal) => `${name}: ${goal}`),
   )
 }
@@ -86,36 +95,38 @@ export async function replayJournal(
   return surfaces.length * choicesEach
 }
 
-async function runCommands(
+async function runSlow(
   firstSeed: number,
-  cases: number,
-): Promise<{ readonly tallies: Tallies; readonly failures: readonly Failure[] }> {
-  if (cases === 0) return { tallies: new Map(), failures: [] }
+  casesOf: (name: string, surface: (typeof SLOW_SURFACES)[number]) => number,
+): Promise<Result> {
   const bases = readBases()
-  const tally = new Tally()
+  const tallies = new Map<string, Tally['counts']>()
   const failures: Failure[] = []
   await withSurfaces(async (surfaces) => {
-    const surface = surfaces.at(-1) as Surface
-    for (let seed = firstSeed; seed < firstSeed + cases; seed++) {
-      try {
-        await runCase(surface, surface.make(new Random(seed), bases), tally)
-      } catch (error) {
-        failures.push({ seed, surface: surface.name, message: String((error as Error).stack) })
-        return
+    for (const slow of SLOW_SURFACES) {
+      const surface = surfaces.find(({ name }) => name === slow.name) as Surface
+      const tally = new Tally()
+      tallies.set(surface.name, tally.counts)
+      const end = firstSeed + casesOf(slow.name, slow)
+      for (let seed = firstSeed; seed < end && failures.length === 0; seed++) {
+        try {
+          await runCase(surface, surface.make(new Random(seed), bases), tally)
+        } catch (error) {
+          failures.push({ seed, surface: surface.name, message: String((error as Error).stack) })
+        }
       }
     }
   })
-  return { tallies: new Map([['cli', tally.counts]]), failures }
+  return { tallies, failures }
 }
 
 /** Where syncs cost nothing, if there is such a place. */
 const MEMORY_FOLDER = '/dev/shm'
 
-/** The command line's is the last. */
 async function withSurfaces(use: (surfaces: readonly Surface[]) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'fsys-fuzz-'))
   try {
-    await use([...MEMORY_SURFACES, new CliSurface(join(directory, 'files'), SPAWN_CHANCE)])
+    await use([...MEMORY_SURFACES, largeSurface, new CliSurface(join(directory, 'files'), SPAWN_CHANCE)])
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -1,6 +1,5 @@
 import { Random } from '#src/storage/sim/random.js'
 
-import { largeSurface } from './large-surface.js'
 import { lockSurface } from './lock-surface.js'
 import { powerCutSurface } from './power-cut-surface.js'
 import { readerSurface } from './reader-surface.js'
@@ -11,13 +10,12 @@ import type { Surface } from './surface.js'
 
 /** What runs in memory, and how many of a million cases each gets: the slower, the fewer. */
 const SHARES: readonly (readonly [Surface, number])[] = [
-  [readerSurface, 808_970],
+  [readerSurface, 809_000],
   [splitSurface, 50_000],
   [recoverySurface, 70_000],
   [lockSurface, 60_000],
   [resetSurface, 10_000],
   [powerCutSurface, 1_000],
-  [largeSurface, 30],
 ]
 
 export const MEMORY_SURFACES: readonly Surface[] = SHARES.map(([surface]) => surface)
