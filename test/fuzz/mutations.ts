@@ -134,7 +134,11 @@ const splice: Mutation = (sketch, random, others) => {
   const at = random.chance(0.5) ? place(sketch, random) : frameStart(sketch, random)
   const from = random.chance(0.5) ? at : random.below(other.length)
   const end = random.chance(0.7) ? sketch.length : at
-  sketch.replace(at, end, other.subarray(Math.min(from, other.length), from + random.below(random.chance(0.9) ? 400 : 3000)))
+  sketch.replace(
+    at,
+    end,
+    other.subarray(Math.min(from, other.length), from + random.below(random.chance(0.9) ? 400 : 3000)),
+  )
 }
 
 /** A frame of this file, once more, over whatever stands there. */
@@ -151,6 +155,17 @@ const putHeader: Mutation = (sketch, random) => {
   header.writeUInt32LE(pick(random, LENGTHS) ?? 0, 4)
   const at = random.chance(0.5) ? sketch.length : place(sketch, random)
   sketch.replace(at, at, header.subarray(0, 1 + random.below(8)))
+}
+
+/** Many headers, each of a frame up to about the end: whoever looks for frames must not check all of them. */
+const putHeaders: Mutation = (sketch, random) => {
+  const headers = Buffer.alloc(8 * (2 + random.below(30)))
+  for (let at = 0; at < headers.length; at += 8) {
+    MAGIC.copy(headers, at)
+    headers.writeUInt32LE(Math.max(headers.length - at - 12 - random.below(8), 0), at + 4)
+  }
+  const at = frameStart(sketch, random)
+  sketch.replace(at, at, headers)
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -182,6 +197,7 @@ const MUTATIONS: readonly Mutation[] = [
   splice,
   staleFrame,
   putHeader,
+  putHeaders,
 ]
 
 function zeroAligned(sketch: Sketch, random: Random, multiple: number): void {
