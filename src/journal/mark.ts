@@ -1,5 +1,4 @@
 import { crc32c } from '../checksum/crc32c.js'
-import { LSN_MAX } from '../lsn.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, OpenMode, Storage, StorageFile } from '../storage/storage.js'
 import { unlinkQuietly } from '../storage/unlink-quietly.js'
@@ -22,7 +21,7 @@ export const MARK_BYTES = 8192
 const SLOT_BYTES = 64
 const SLOT_DISTANCE_BYTES = 4096
 const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
-/** Leaves a double room to count on from; at ten marks a second, no journal comes near it. */
+/** Leaves a double room to count on from. At ten marks a second, no journal comes near it. */
 const SEQUENCE_MAX = 2 ** 52
 
 /** What a slot says. */
@@ -57,7 +56,7 @@ export function decodeMark(slot: Buffer): Mark | undefined {
   const sequence = Number(slot.readBigUInt64LE(8))
   const gapFreeLsn = Number(slot.readBigUInt64LE(32))
   const durableLsn = Number(slot.readBigUInt64LE(40))
-  if (sequence > SEQUENCE_MAX || gapFreeLsn > LSN_MAX || durableLsn > LSN_MAX) return undefined
+  if (Math.max(sequence, gapFreeLsn, durableLsn) > Number.MAX_SAFE_INTEGER) return undefined
   return { sequence, inode: slot.readBigUInt64LE(16), birthTime: slot.readBigInt64LE(24), gapFreeLsn, durableLsn }
 }
 
@@ -74,9 +73,9 @@ export function* readMark(storage: Storage, path: string, journal: FileFacts): S
   // Opening a pipe would wait for somebody to write to it.
   if (!facts.isFile) return { state: 'broken' }
   const file = yield* call(storage, 'open', path, 'read')
-  let bytes = Buffer.allocUnsafe(SLOT_DISTANCE_BYTES + SLOT_BYTES)
+  const bytes = Buffer.alloc(MARK_BYTES)
   try {
-    bytes = bytes.subarray(0, yield* readWhole(file, bytes, 0))
+    yield* readWhole(file, bytes, 0)
   } finally {
     yield* call(file, 'close')
   }
@@ -86,7 +85,8 @@ export function* readMark(storage: Storage, path: string, journal: FileFacts): S
   if (slots.length === 0) return { state: 'broken' }
   const ours = slots.filter((slot) => slot.inode === journal.inode && slot.birthTime === journal.birthTime)
   if (ours.length === 0) return { state: 'of-another-file' }
-  return { state: 'bound', mark: ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest)) }
+  const mark = ours.reduce((newest, slot) => (slot.sequence > newest.sequence ? slot : newest))
+  return mark.sequence > SEQUENCE_MAX ? { state: 'broken' } : { state: 'bound', mark }
 }
 
 /**

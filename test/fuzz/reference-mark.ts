@@ -20,7 +20,7 @@ export function markOf(file: Buffer | undefined, inode: bigint, birthTime: bigin
     if (slot?.inode !== inode || slot.birthTime !== birthTime) continue
     if (newest === undefined || slot.sequence > newest.sequence) newest = slot
   }
-  return newest
+  return newest === undefined || newest.sequence > 2n ** 52n ? undefined : newest
 }
 
 function slotAt(file: Buffer, start: number): ReferenceMark | undefined {
@@ -33,7 +33,7 @@ function slotAt(file: Buffer, start: number): ReferenceMark | undefined {
     gapFreeLsn: file.readBigUInt64LE(start + 32),
     durableLsn: file.readBigUInt64LE(start + 40),
   }
-  const isPossible = slot.sequence <= 2n ** 52n && slot.gapFreeLsn < 2n ** 53n && slot.durableLsn < 2n ** 53n
+  const isPossible = slot.sequence < 2n ** 53n && slot.gapFreeLsn < 2n ** 53n && slot.durableLsn < 2n ** 53n
   return isPossible ? slot : undefined
 }
 
