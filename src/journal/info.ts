@@ -1,6 +1,7 @@
 import type { ChecksumEngine, Kernel } from '../checksum/kernel.js'
 import type { OpenedJournal } from './open.js'
 import type { Recovery } from './recovery.js'
+import type { ZeroAhead } from './zero-ahead.js'
 
 /** What serves a journal, and why not something better. */
 export interface JournalInfo {
@@ -10,6 +11,8 @@ export interface JournalInfo {
   readonly checksum: Primitive<ChecksumEngine>
   readonly write: Primitive<'write'>
   readonly sync: Primitive<'fdatasync'>
+  /** Zeros past the records, which make small commits faster. */
+  readonly zeroAhead: Primitive<'write' | 'off'>
   /** Not in use where the platform cannot sync a directory: the name of a new journal may be lost at a power cut. */
   readonly directorySync: Primitive<'fsync' | 'none'>
   /** The durable mark, `<name>.mark`. */
@@ -27,6 +30,7 @@ export interface Primitive<Name extends string> {
 export function describe(
   { path, mark, isDirectorySynced, recovery }: OpenedJournal,
   { engine, reason }: Kernel,
+  zeroAhead: ZeroAhead,
 ): JournalInfo {
   return {
     path,
@@ -34,6 +38,7 @@ export function describe(
     checksum: { inUse: engine, ...(reason === undefined ? {} : { reason }) },
     write: { inUse: 'write' },
     sync: { inUse: 'fdatasync' },
+    zeroAhead: zeroAhead.primitive,
     directorySync: isDirectorySynced
       ? { inUse: 'fsync' }
       : { inUse: 'none', reason: 'this platform cannot sync a directory' },

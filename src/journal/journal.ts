@@ -12,6 +12,7 @@ import { type OpenedJournal, open } from './open.js'
 import { type JournalOptions, type Settled, settleJournalOptions, settlePath } from './options.js'
 import { checkRecord, encodeText, loneSurrogate } from './record.js'
 import { Writer } from './writer.js'
+import { ZeroAhead } from './zero-ahead.js'
 
 /**
  * Opens a journal for writing, or makes one: takes its lock, finds its clean end, saves and cuts off what a crash left
@@ -61,6 +62,7 @@ export class Journal {
   readonly #kernel: Kernel
   readonly #buffer: LogBuffer
   readonly #writer: Writer
+  readonly #zeroAhead: ZeroAhead
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
   readonly #releaseMemory: () => void
@@ -81,6 +83,7 @@ export class Journal {
     this.#durable = Promise.resolve(this.#durableLsn)
     this.#buffer = new LogBuffer(kernel, logBufferBytes, this.#durableLsn)
     this.#writer = new Writer(opened.space, this.#buffer)
+    this.#zeroAhead = new ZeroAhead(opened.space, options.zeroAheadBytes, this.#durableLsn)
     this.#groups = new GroupCommit(() => storage.clock.soon(this.#startGroup))
     this.#releaseMemory = () => memory.release(kernel)
     this.#forgetAtExit = keepUntilExit(() => this.#handOver())
@@ -103,7 +106,7 @@ export class Journal {
 
   /** What serves this journal and why, and what opening it has found. */
   get info(): JournalInfo {
-    return describe(this.#opened, this.#kernel)
+    return describe(this.#opened, this.#kernel, this.#zeroAhead)
   }
 
   /**
@@ -235,6 +238,7 @@ export class Journal {
     try {
       if (this.#failure !== undefined) throw this.#refusal('close')
       if (this.#durableLsn < this.nextLsn) this.#syncSync()
+      if (this.#trim()) this.#trySyncSync()
     } finally {
       this.#closed ??= this.#releaseWhenIdle()
     }
@@ -249,8 +253,29 @@ export class Journal {
     try {
       if (this.#failure !== undefined) throw this.#refusal('close')
       if (this.#durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)
+      if (this.#trim()) await this.#writer.sync().catch(() => {})
     } finally {
       await this.#releaseWhenIdle()
+    }
+  }
+
+  /**
+   * Cuts off the zeros past the records. True if the file has changed. Best effort: everything that was promised is synced,
+   * and zeros at the end are no harm.
+   */
+  #trim(): boolean {
+    try {
+      return this.#zeroAhead.trimSync(this.nextLsn)
+    } catch {
+      return false
+    }
+  }
+
+  #trySyncSync(): void {
+    try {
+      this.#writer.syncSync()
+    } catch {
+      // As above.
     }
   }
 
@@ -289,7 +314,9 @@ export class Journal {
     // An exit handler that comes later may still sync this by `closeSync`; the mark is not written without the lock.
     this.#state = 'handed over'
     this.#opened.mark.closeSync()
-    if (!this.#writer.isBusy) this.#opened.lock.releaseSync()
+    if (this.#writer.isBusy) return
+    this.#trim()
+    this.#opened.lock.releaseSync()
   }
 
   readonly #startGroup = (): void => {
@@ -327,6 +354,7 @@ export class Journal {
       },
       (error: unknown) => this.#poison(error, 'sync'),
     )
+    if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
   }
 
   #finishGroup(): void {

@@ -30,6 +30,11 @@ export interface JournalOptions {
   readonly gaps?: GapPolicy
   /** Whether to make the journal if there is none. Default true. */
   readonly create?: boolean
+  /**
+   * How far past its records the file is kept written with zeros, in bytes, while groups are small: 0, or 8192 to
+   * 67,108,864; default 1,048,576. It makes small commits faster, and a closed journal has none of it left.
+   */
+  readonly zeroAheadBytes?: number
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
@@ -75,6 +80,8 @@ export function settleJournalOptions(
     onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
     gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip', 'cut']),
     create: truth('create', options.create ?? true),
+    zeroAheadBytes:
+      options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
     storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
@@ -103,6 +110,7 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'onDamage',
   'gaps',
   'create',
+  'zeroAheadBytes',
   'fileMode',
   'storage',
   'memory',
