@@ -19,7 +19,7 @@ export type ErrorCode =
   | 'ERR_FSYS_NO_RECORD'
   /** The journal or the reader is closed. */
   | 'ERR_FSYS_CLOSED'
-  /** The reader is in the middle of another read. */
+  /** The reader is in the middle of another read; or a blocking call would have to wait for an unfinished write. */
   | 'ERR_FSYS_BUSY'
   /** A write or a sync has failed, and the journal refuses further work. `cause` is that failure. */
   | 'ERR_FSYS_POISONED'

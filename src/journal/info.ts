@@ -8,9 +8,15 @@ export interface JournalInfo {
   /** Where the file really is. */
   readonly path: string
   readonly engine: 'portable'
+  /** Whether it is written past the page cache. */
+  readonly isDirect: boolean
+  /** What writes are aligned to, in bytes: 1 in the page cache. */
+  readonly alignmentBytes: number
   readonly checksum: Primitive<ChecksumEngine>
-  readonly write: Primitive<'write'>
-  readonly sync: Primitive<'fdatasync'>
+  /** What is not in direct mode, though it was to be, says why. */
+  readonly write: Primitive<'write' | 'direct write'>
+  /** O_DSYNC: the write of a group is its sync, as long as all before it is durable. */
+  readonly sync: Primitive<'fdatasync' | 'O_DSYNC'>
   /** Zeros past the records, which make small commits faster. */
   readonly zeroAhead: Primitive<'write' | 'off'>
   /** Not in use where the platform cannot sync a directory: the name of a new journal may be lost at a power cut. */
@@ -28,16 +34,21 @@ export interface Primitive<Name extends string> {
 }
 
 export function describe(
-  { path, mark, isDirectorySynced, recovery }: OpenedJournal,
+  { path, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
   { engine, reason }: Kernel,
   zeroAhead: ZeroAhead,
 ): JournalInfo {
+  const isDirect = space.alignment > 1
   return {
     path,
     engine: 'portable',
+    isDirect,
+    alignmentBytes: space.alignment,
     checksum: { inUse: engine, ...(reason === undefined ? {} : { reason }) },
-    write: { inUse: 'write' },
-    sync: { inUse: 'fdatasync' },
+    write: isDirect
+      ? { inUse: 'direct write' }
+      : { inUse: 'write', ...(notDirect === undefined ? {} : { reason: notDirect }) },
+    sync: { inUse: space.writesThrough ? 'O_DSYNC' : 'fdatasync' },
     zeroAhead: zeroAhead.primitive,
     directorySync: isDirectorySynced
       ? { inUse: 'fsync' }

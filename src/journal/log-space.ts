@@ -5,9 +5,21 @@ import type { StorageFile } from '../storage/storage.js'
  * another form of it. Everything that the writer does to the disk goes through here.
  */
 export interface LogSpace {
+  /**
+   * What positions, lengths and memory of writes must be multiples of, in bytes: 1, or more where they go past the page
+   * cache.
+   */
+  readonly alignment: number
+  /** Nothing has been written at or past this: what is past the records is padding, or zeros written ahead. */
+  readonly endLsn: number
   /** One system call, no loop: returns how many bytes were written, which may be fewer. */
   write(source: Uint8Array, lsn: number): Promise<number>
   writeSync(source: Uint8Array, lsn: number): number
+  /**
+   * True if `writeThrough` is there: a write that is on stable storage when it has returned, it and nothing else (D4).
+   */
+  readonly writesThrough: boolean
+  writeThrough(source: Uint8Array, lsn: number): Promise<number>
   dataSync(): Promise<void>
   dataSyncSync(): void
   /** Cuts off what lies past `lsn`. */
@@ -15,47 +27,83 @@ export interface LogSpace {
   closeSync(): void
 }
 
+/** The open descriptions of a journal's file. */
+export interface LogFiles {
+  /** For what may be waited for: past the page cache if the journal is in direct mode. */
+  readonly waiting: StorageFile
+  /** For blocking syncs. */
+  readonly blocking: StorageFile
+  /** Past the page cache, each write a sync of its own bytes; there in direct mode where the platform has it. */
+  readonly through?: StorageFile | undefined
+}
+
 /**
  * The journal as one flat file.
  *
- * It holds two open descriptions of the file, because the kernel reports a failed write-back once to each: if one served
- * both, a blocking sync and an unfinished one could run side by side, only one of them would be told, and the other
- * would confirm what is lost.
+ * It holds two open descriptions of the file for syncs, because the kernel reports a failed write-back once to each: if
+ * one served both, a blocking sync and an unfinished one could run side by side, only one of them would be told, and the
+ * other would confirm what is lost.
  */
 export class SingleFileSpace implements LogSpace {
-  readonly #file: StorageFile
-  readonly #blocking: StorageFile
+  readonly alignment: number
+  readonly writesThrough: boolean
+  readonly #files: LogFiles
+  #endLsn: number
 
-  constructor(file: StorageFile, blocking: StorageFile) {
-    this.#file = file
-    this.#blocking = blocking
+  constructor(files: LogFiles, endLsn: number, alignment = 1) {
+    this.#files = files
+    this.#endLsn = endLsn
+    this.alignment = alignment
+    this.writesThrough = files.through !== undefined
   }
 
-  write(source: Uint8Array, lsn: number): Promise<number> {
-    return this.#file.write(source, lsn)
+  get endLsn(): number {
+    return this.#endLsn
+  }
+
+  async write(source: Uint8Array, lsn: number): Promise<number> {
+    return this.#written(lsn, await this.#files.waiting.write(source, lsn))
   }
 
   writeSync(source: Uint8Array, lsn: number): number {
-    return this.#file.writeSync(source, lsn)
+    return this.#written(lsn, this.#files.waiting.writeSync(source, lsn))
+  }
+
+  async writeThrough(source: Uint8Array, lsn: number): Promise<number> {
+    return this.#written(lsn, await (this.#files.through ?? this.#files.waiting).write(source, lsn))
   }
 
   dataSync(): Promise<void> {
-    return this.#file.dataSync()
+    return this.#files.waiting.dataSync()
   }
 
   dataSyncSync(): void {
-    this.#blocking.dataSyncSync()
+    this.#files.blocking.dataSyncSync()
   }
 
   truncateSync(lsn: number): void {
-    this.#file.truncateSync(lsn)
+    this.#files.waiting.truncateSync(lsn)
+    this.#endLsn = lsn
   }
 
   closeSync(): void {
     try {
-      this.#file.closeSync()
+      this.#files.through?.closeSync()
     } finally {
-      this.#blocking.closeSync()
+      this.#closeOthers()
     }
+  }
+
+  #closeOthers(): void {
+    try {
+      this.#files.waiting.closeSync()
+    } finally {
+      this.#files.blocking.closeSync()
+    }
+  }
+
+  #written(lsn: number, count: number): number {
+    this.#endLsn = Math.max(this.#endLsn, lsn + count)
+    return count
   }
 }

@@ -4,6 +4,7 @@ import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, Storage, StorageFile } from '../storage/storage.js'
+import { type DirectFiles, openDirect } from './direct.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { type FileLock, acquireLock } from './lock.js'
 import { SingleFileSpace } from './log-space.js'
@@ -19,6 +20,10 @@ export interface OpenedJournal {
   readonly lock: FileLock
   readonly mark: MarkKeeper
   readonly space: SingleFileSpace
+  /** The beginning of the sector in which the records end; empty where writes need no alignment. */
+  readonly carried: Uint8Array
+  /** Why the journal is not in direct mode, though it was to be. */
+  readonly notDirect: string | undefined
   readonly recovery: Recovery
   /** False where the platform cannot sync a directory: a new journal's name may then be lost at a power cut. */
   readonly isDirectorySynced: boolean
@@ -60,11 +65,47 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
-    return { path, lock, mark, space: new SingleFileSpace(file, blocking), recovery, isDirectorySynced, unregister }
+    const spaces = yield* openSpace(recovered, blocking, recovery.cleanEnd, options)
+    return { path, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
     if (signal?.aborted && error === signal.reason) throw error
     throw storageFailure(error, attempt, { path: givenPath })
+  }
+}
+
+/** The attempt to write past the page cache may have padded the file, to a multiple of this at most. */
+const PADDING_BYTES_MAX = 4096
+
+type Space = Pick<OpenedJournal, 'space' | 'carried' | 'notDirect'>
+
+/** The last step: nothing of it may fail. */
+function* openSpace(
+  { storage, path, file }: Recovered,
+  blocking: StorageFile,
+  cleanEnd: number,
+  { direct, memory }: Settled<JournalOptions>,
+): Steps<Space> {
+  const buffered = { waiting: file, blocking }
+  const none = new Uint8Array(0)
+  if (!direct) return { space: new SingleFileSpace(buffered, cleanEnd), carried: none, notDirect: undefined }
+  const kernel = memory.acquire(CHUNK_BYTES)
+  let found: DirectFiles | string
+  try {
+    found = yield* openDirect(storage, path, blocking, cleanEnd, kernel.bytes)
+  } finally {
+    memory.release(kernel)
+  }
+  const endLsn = Math.ceil(cleanEnd / PADDING_BYTES_MAX) * PADDING_BYTES_MAX
+  if (typeof found === 'string') {
+    return { space: new SingleFileSpace(buffered, endLsn), carried: none, notDirect: found }
+  }
+  yield* bestEffort(() => call(file, 'close'))
+  const { waiting, through, alignment, carried } = found
+  return {
+    space: new SingleFileSpace({ waiting, blocking, through }, endLsn, alignment),
+    carried,
+    notDirect: undefined,
   }
 }
 

@@ -31,6 +31,12 @@ export interface JournalOptions {
   /** Whether to make the journal if there is none. Default true. */
   readonly create?: boolean
   /**
+   * Whether to write past the page cache (O_DIRECT), where the platform and the file system have that; where they have not,
+   * `info.direct` says why. Spares the copy into the cache, and a sync of it; reading what was written comes from the disk.
+   * Buffers are at least 16 KiB, in whole pages. Default false.
+   */
+  readonly direct?: boolean
+  /**
    * How far past its records the file is kept written with zeros, in bytes, while groups are small: 0, or 8192 to
    * 67,108,864; default 1,048,576. It makes small commits faster, and a closed journal has none of it left.
    */
@@ -75,6 +81,7 @@ export function settleJournalOptions(
   const { signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return {
+    direct: truth('direct', options.direct ?? false),
     logBufferBytes: wholeNumber('logBufferBytes', options.logBufferBytes ?? MIB, 4096, 64 * MIB),
     recordBytesMax: wholeNumber('recordBytesMax', options.recordBytesMax ?? PAYLOAD_BYTES_MAX, 0, PAYLOAD_BYTES_MAX),
     onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
@@ -110,6 +117,7 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'onDamage',
   'gaps',
   'create',
+  'direct',
   'zeroAheadBytes',
   'fileMode',
   'storage',

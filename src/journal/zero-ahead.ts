@@ -7,23 +7,22 @@ import type { LogSpace } from './log-space.js'
  * record takes a fifth less without that, a group of 64 half. Large groups would have most of their bytes written twice,
  * so it rests while groups are large.
  *
- * A piece is written blocking, while the thread pool is busy with a sync: nothing of it is ever unfinished, so that no
- * record can be overtaken by its zeros (D4b). It begins on a page that holds no staged byte. It is no promise: its failure
- * turns it off, and poisons nothing.
+ * A piece is written blocking, while a sync is under way elsewhere: nothing of it is ever unfinished, so that no record
+ * can be overtaken by its zeros (D4b). It begins on a page that holds no staged byte. It is no promise: its failure turns
+ * it off, and poisons nothing.
  */
 export class ZeroAhead {
   readonly #space: LogSpace
   readonly #aheadBytes: number
-  /** The file is written, or was once, up to here. */
-  #end: number
+  readonly #zeros: Uint8Array
   #smallGroups = 0
   #offReason: string | undefined
 
-  /** `aheadBytes` 0 turns it off. The file ends at `lsn`. */
-  constructor(space: LogSpace, aheadBytes: number, lsn: number) {
+  /** `aheadBytes` 0 turns it off. `zeros` is memory as the space wants it, of pages that are never changed. */
+  constructor(space: LogSpace, aheadBytes: number, zeros: Uint8Array = ZEROS) {
     this.#space = space
     this.#aheadBytes = aheadBytes
-    this.#end = lsn
+    this.#zeros = zeros
     if (aheadBytes === 0) this.#offReason = 'the option zeroAheadBytes says so'
   }
 
@@ -36,25 +35,17 @@ export class ZeroAhead {
     if (this.#offReason !== undefined) return
     this.#smallGroups = groupBytes <= GROUP_BYTES_MAX ? this.#smallGroups + 1 : 0
     if (this.#smallGroups < GROUPS_MIN) return
-    const start = Math.max(this.#end, Math.ceil(nextLsn / PAGE_BYTES) * PAGE_BYTES)
+    const start = Math.max(this.#space.endLsn, Math.ceil(nextLsn / PAGE_BYTES) * PAGE_BYTES)
     const pages = Math.floor((this.#aheadBytes - (start - nextLsn)) / PAGE_BYTES)
-    const bytes = Math.min(PIECE_BYTES, pages * PAGE_BYTES)
+    const bytes = Math.min(this.#zeros.length, pages * PAGE_BYTES)
     // Not a little with each group.
-    if (bytes < Math.min(PIECE_BYTES, this.#aheadBytes / 2)) return
+    if (bytes < Math.min(this.#zeros.length, this.#aheadBytes / 2)) return
     try {
       // What a short write leaves out is made up for by the next piece.
-      this.#end = start + this.#space.writeSync(ZEROS.subarray(0, bytes), start)
+      this.#space.writeSync(this.#zeros.subarray(0, bytes), start)
     } catch (error) {
       this.#offReason = `zeros could not be written: ${(error as Error).message}`
     }
-  }
-
-  /** Cuts off the zeros past the last record, if there are any, so that a closed journal ends where its records end. */
-  trimSync(nextLsn: number): boolean {
-    if (this.#end <= nextLsn) return false
-    this.#end = nextLsn
-    this.#space.truncateSync(nextLsn)
-    return true
   }
 }
 

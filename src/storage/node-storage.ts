@@ -12,12 +12,14 @@ export class NodeStorage implements Storage {
 
   open(path: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     return new Promise((resolve, reject) => {
-      fs.open(path, FLAGS[mode], permissions, (error, fd) => (error ? reject(error) : resolve(new NodeFile(fd))))
+      fs.open(path, flagsOf(path, mode), permissions, (error, fd) =>
+        error ? reject(error) : resolve(new NodeFile(fd)),
+      )
     })
   }
 
   openSync(path: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
-    return new NodeFile(fs.openSync(path, FLAGS[mode], permissions))
+    return new NodeFile(fs.openSync(path, flagsOf(path, mode), permissions))
   }
 
   realPath(path: string): Promise<string> {
@@ -126,13 +128,24 @@ export class NodeStorage implements Storage {
 
 // Windows has no O_DIRECTORY, whatever the types say.
 // oxlint-disable-next-line typescript/no-useless-default-assignment
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0 } = fs.constants
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_DIRECT, O_DSYNC } = fs.constants
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
   write: O_RDWR,
   create: O_RDWR | O_CREAT | O_EXCL,
   replace: O_RDWR | O_CREAT | O_TRUNC,
+  direct: O_RDWR | O_DIRECT,
+  'direct-through': O_RDWR | O_DIRECT | O_DSYNC,
+}
+
+/** Only where it is Linux's: other platforms have no such flag, or another way (macOS: F_NOCACHE). */
+const hasDirect: boolean = process.platform === 'linux' && typeof O_DIRECT === 'number' && typeof O_DSYNC === 'number'
+
+function flagsOf(path: string, mode: OpenMode): number {
+  if (!mode.startsWith('direct') || hasDirect) return FLAGS[mode]
+  const message = `ENOTSUP: this platform has no direct I/O, open '${path}'`
+  throw Object.assign(new Error(message), { code: 'ENOTSUP', syscall: 'open', path })
 }
 
 const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY

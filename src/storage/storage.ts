@@ -58,8 +58,13 @@ export interface StorageFile {
   closeSync(): void
 }
 
-/** `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied. */
-export type OpenMode = 'read' | 'write' | 'create' | 'replace'
+/**
+ * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;
+ * `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
+ * EINVAL; `direct-through`: as that, and each write is on stable storage when it has returned, it and what leads to it
+ * (O_DSYNC). Where there is no such thing, opening fails, mostly with EINVAL or ENOTSUP.
+ */
+export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'direct' | 'direct-through'
 
 export interface FileFacts {
   readonly isFile: boolean

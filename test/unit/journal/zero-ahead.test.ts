@@ -12,26 +12,27 @@ interface Call {
 /** Takes zeros, `most` bytes of each write, and remembers where they went. */
 class Space implements Partial<LogSpace> {
   readonly writes: Call[] = []
-  readonly cuts: number[] = []
+  endLsn: number
   most = Infinity
   failure: Error | undefined
+
+  constructor(endLsn: number) {
+    this.endLsn = endLsn
+  }
 
   writeSync(source: Uint8Array, at: number): number {
     if (this.failure !== undefined) throw this.failure
     assert.ok(source.every((byte) => byte === 0))
     const bytes = Math.min(source.length, this.most)
     this.writes.push({ at, bytes })
+    this.endLsn = Math.max(this.endLsn, at + bytes)
     return bytes
-  }
-
-  truncateSync(at: number): void {
-    this.cuts.push(at)
   }
 }
 
 function make(aheadBytes: number, lsn = 0): { space: Space; zeros: ZeroAhead } {
-  const space = new Space()
-  return { space, zeros: new ZeroAhead(space as unknown as LogSpace, aheadBytes, lsn) }
+  const space = new Space(lsn)
+  return { space, zeros: new ZeroAhead(space as unknown as LogSpace, aheadBytes) }
 }
 
 /** So many groups of `groupBytes`, one behind the other from `lsn` on. Returns where they end. */
@@ -105,15 +106,5 @@ describe('zero-ahead', () => {
     groups(off.zeros, 100, 100)
     assert.deepEqual(off.space.writes, [])
     assert.deepEqual(off.zeros.primitive, { inUse: 'off', reason: 'the option zeroAheadBytes says so' })
-  })
-
-  test('cuts off what it has written past the records, once, and nothing else', () => {
-    const { space, zeros } = make(2 ** 20)
-    const next = groups(zeros, 5, 100)
-    assert.equal(zeros.trimSync(next), false)
-    const later = groups(zeros, 5, 100, next)
-    assert.equal(zeros.trimSync(later), true)
-    assert.equal(zeros.trimSync(later), false)
-    assert.deepEqual(space.cuts, [later])
   })
 })
