@@ -60,20 +60,19 @@ function* acquire(storage: Storage, path: string, basePath: string, attempt: str
   const lock = new FileLock(storage, path, holder.token)
   try {
     yield* writeDraft(storage, draft, holder)
-    if ((yield* take(storage, path, basePath, draft, holder, attempt)) && path === basePath) {
-      yield* sweep(storage, basePath)
-    }
+    const isTakenOver = yield* take(storage, path, basePath, draft, holder, attempt)
+    if (!isTakenOver) yield* unlinkQuietly(storage, draft)
+    else if (path === basePath) yield* sweep(storage, basePath)
     return lock
   } catch (error) {
     // A call can fail although it has done its work. What stayed would be a lock that nobody lets go of.
     yield* lock.release()
-    throw error
-  } finally {
     yield* unlinkQuietly(storage, draft)
+    throw error
   }
 }
 
-/** Gives the draft the lock's name. True if that was a dead holder's before. */
+/** Gives the draft the lock's name. True if that was a dead holder's before: then the draft has no other name any more. */
 function* take(
   storage: Storage,
   path: string,
@@ -89,17 +88,40 @@ function* take(
     if (reading.holder === undefined || !storage.owners.isGone(reading.holder.owner)) {
       throw locked(basePath, reading.holder, attempt)
     }
-    const right = yield* acquire(storage, `${basePath}.${reading.holder.token}`, basePath, attempt)
+    const right = `${basePath}.${reading.holder.token}`
+    yield* takeRight(storage, right, basePath, draft, holder, attempt)
     try {
       const again = yield* readLock(storage, path)
       if (again.holder?.token !== reading.holder.token) continue
       yield* call(storage, 'rename', draft, path)
       return true
     } finally {
-      yield* right.release()
+      // Nobody takes it from a holder who lives, so there is no need to look whose it is.
+      yield* unlinkQuietly(storage, right)
     }
   }
   throw locked(basePath, undefined, attempt)
+}
+
+/**
+ * Takes the right to succeed a dead holder. The draft says already who wants it, so that one more name for it will do; only
+ * where somebody has died with the right is it taken over from them, with a token and a draft of its own.
+ */
+function* takeRight(
+  storage: Storage,
+  right: string,
+  basePath: string,
+  draft: string,
+  holder: LockHolder,
+  attempt: string,
+): Steps<void> {
+  try {
+    if (yield* tryLink(storage, draft, right, holder)) return
+  } catch (error) {
+    yield* new FileLock(storage, right, holder.token).release()
+    throw error
+  }
+  yield* acquire(storage, right, basePath, attempt)
 }
 
 /**
@@ -187,12 +209,14 @@ function parseHolder(text: string): LockHolder | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   const { token, host, boot, pidNamespace, pid, thread, startTime } = value as Record<string, unknown>
-  const isWhole =
-    [token, host, boot, pidNamespace].every((field) => typeof field === 'string') &&
-    [pid, thread, startTime].every((field) => Number.isSafeInteger(field)) &&
-    /^[0-9a-z-]{1,64}$/u.test(token as string)
-  if (!isWhole) return undefined
-  return { token: token as string, owner: { host, boot, pidNamespace, pid, thread, startTime } as Owner }
+  if (typeof token !== 'string' || !/^[0-9a-z-]{1,64}$/u.test(token)) return undefined
+  if (typeof host !== 'string' || typeof boot !== 'string' || typeof pidNamespace !== 'string') return undefined
+  if (!isInteger(pid) || !isInteger(thread) || !isInteger(startTime)) return undefined
+  return { token, owner: { host, boot, pidNamespace, pid, thread, startTime } }
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 /** Synced before it gets its name, so that no power loss leaves an empty lock file for a person to remove. */

@@ -40,8 +40,8 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
   const undo: (() => Steps<void>)[] = []
   const attempt = `cannot open journal ${JSON.stringify(givenPath)}`
   try {
-    const path = yield* resolve(storage, givenPath, attempt)
-    const there = yield* call(storage, 'stat', path)
+    const { path, isThere } = yield* locate(storage, givenPath, attempt)
+    const there = isThere ? yield* call(storage, 'stat', path) : undefined
     if (there === undefined && !create) {
       throw new FsysError('ERR_FSYS_NOT_FOUND', `${attempt}: there is no such file, and create is false`, { path })
     }
@@ -124,19 +124,29 @@ function* bestEffort(undoStep: () => Steps<void>): Steps<void> {
 
 /** A journal's path without links. The file need not be there, its directory must be. */
 export function* resolve(storage: Storage, path: string, attempt: string): Steps<string> {
-  const real = yield* withoutLinks(storage, path, attempt)
-  if (!isSideName(real)) return real
+  return (yield* locate(storage, path, attempt)).path
+}
+
+interface Location {
+  readonly path: string
+  /** False: nothing was there just now, not even behind a link. */
+  readonly isThere: boolean
+}
+
+function* locate(storage: Storage, path: string, attempt: string): Steps<Location> {
+  const location = yield* withoutLinks(storage, path, attempt)
+  if (!isSideName(location.path)) return location
   throw invalidArgument(`${attempt}: a name that ends like this belongs to a file beside another journal`)
 }
 
-function* withoutLinks(storage: Storage, path: string, attempt: string): Steps<string> {
+function* withoutLinks(storage: Storage, path: string, attempt: string): Steps<Location> {
   try {
-    return yield* call(storage, 'realPath', path)
+    return { path: yield* call(storage, 'realPath', path), isThere: true }
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
   }
   try {
-    return join(yield* call(storage, 'realPath', dirname(path)), basename(path))
+    return { path: join(yield* call(storage, 'realPath', dirname(path)), basename(path)), isThere: false }
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
     throw new FsysError('ERR_FSYS_NOT_FOUND', `${attempt}: its directory does not exist`, { cause: error, path })

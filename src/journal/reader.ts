@@ -273,7 +273,11 @@ export class JournalReader implements Disposable {
 
   #release(): void {
     this.#options.memory.release(this.#kernel)
-    this.#file.closeSync()
+    try {
+      this.#file.closeSync()
+    } catch {
+      // Nothing that was read is less true for a descriptor that will not close.
+    }
   }
 
   *#records(batch: RecordBatch): Generator<JournalRecord, void, undefined> {

@@ -94,6 +94,7 @@ export class SimStorage implements Storage {
   #opening(path: string, mode: OpenMode, permissions: number): Operation<StorageFile> {
     const process = this.#process
     const work = (): SimFile => {
+      process.checkOpenFiles(path)
       const node = process.tree.open(path, mode, permissions)
       return new SimFile(process, process.opened(new FileDescription(node, path, mode)))
     }

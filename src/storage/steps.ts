@@ -35,13 +35,45 @@ type Twinned<Target> = {
 type Method<Target, Name extends keyof Target> = Extract<Target[Name], AnyFunction>
 
 /** Makes one call: `target.name(...values)` when waiting, `target.nameSync(...values)` when blocking. */
-export function* call<Target extends object, Name extends Twinned<Target>>(
+export function call<Target extends object, Name extends Twinned<Target>>(
   target: Target,
   name: Name,
   ...values: Parameters<Method<Target, Name>>
 ): Steps<Awaited<ReturnType<Method<Target, Name>>>> {
-  const step: Step = { target: target as Methods, name, values }
-  return (yield step) as Awaited<ReturnType<Method<Target, Name>>>
+  return new Call(target as Methods, name, values) as Iterator<Step, unknown> as Steps<
+    Awaited<ReturnType<Method<Target, Name>>>
+  >
+}
+
+/**
+ * The steps of one call, which are one step: what `function* () { return yield step }` would be, at a third of the cost,
+ * because `yield*` asks nothing of it that a generator has beyond this.
+ */
+class Call implements Iterator<Step, unknown>, Step {
+  readonly target: Methods
+  readonly name: string
+  readonly values: readonly unknown[]
+  #isMade = false
+
+  constructor(target: Methods, name: string, values: readonly unknown[]) {
+    this.target = target
+    this.name = name
+    this.values = values
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(answer?: unknown): IteratorResult<Step, unknown> {
+    if (this.#isMade) return { done: true, value: answer }
+    this.#isMade = true
+    return { done: false, value: this }
+  }
+
+  throw(error: unknown): never {
+    throw error
+  }
 }
 
 /** `read` to `readSync`; made once for each name. */

@@ -1,377 +1,308 @@
-import { FsysError } from '#src/errors.js'
 import { type Journal, openJournal, openJournalSync } from '#src/journal/journal.js'
-import type { JournalOptions } from '#src/journal/options.js'
 import { openReader } from '#src/journal/reader.js'
-import type { Lsn } from '#src/lsn.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'
-import { type FaultHook, anyFault, faultAt, faultOnNth, writeBudget } from '#src/storage/sim/faults.js'
+import type { Choices } from '#src/storage/sim/choices.js'
+import { type FaultHook, anyFault, faultAt, faultOnNth, shortTransfers, writeBudget } from '#src/storage/sim/faults.js'
 import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
-import { PowerLossError, ProcessDeathError } from '#src/storage/sim/sim-errors.js'
 
-import { Model, Violation, must } from './model.js'
-
-const PATH = '/data/app.wal'
-
-/** What one schedule came to, to show that a run has been through everything. */
-export interface Outcome {
-  readonly operations: number
-  readonly commits: number
-  readonly powerCuts: number
-  readonly kills: number
-  readonly crashesInRecovery: number
-  readonly failedSyncs: number
-  readonly failedWrites: number
-  readonly failedOpens: number
-  readonly tailsSaved: number
-}
+import type { Counts } from './counts.js'
+import { must } from './model.js'
+import { type CrashPoint, checkRecovery } from './recovery-check.js'
+import { sizeGenerator } from './sizes.js'
+import { Tasks } from './tasks.js'
+import { PATH, World, codeOf, isCrash } from './world.js'
 
 /**
- * One life after another of a journal on a simulated disk, all of it by the seed: concurrent committers, faults, a power cut
- * or a kill at any operation, and another during the recovery from it. Throws a Violation, or resolves.
+ * One to three lives of a journal on a simulated disk, all of it by the seed: several who use it at the same time, faults, a
+ * power cut or a kill at any operation, and another during the recovery from it. Throws a Violation, or resolves.
+ *
+ * What counts as a schedule: a life, which begins with an open by a process and ends in a crash or otherwise, with what is
+ * left in the file compared with the model, and then opened again by a process that goes on. And each further crash that
+ * such a life could have had: at an operation of it the disk is copied as a power cut would leave it, and the copy goes all
+ * the way, alone (`checkRecovery`); at an operation of that recovery, again.
  */
-export async function runSchedule(seed: number, traceLines = 0): Promise<Outcome> {
-  const schedule = new Schedule(seed, traceLines)
+export async function runSchedule(seed: number, traceLines = 0): Promise<Counts> {
+  return runChoices(new Random(seed), traceLines)
+}
+
+/** The same, with what is left to chance from elsewhere. */
+export async function runChoices(choices: Choices, traceLines = 0): Promise<Counts> {
+  const schedule = new Schedule(choices, traceLines)
   try {
     await schedule.run()
   } catch (error) {
-    if (traceLines > 0 && error instanceof Error) error.message += `\n${schedule.disk.trace.join('\n')}`
+    if (traceLines > 0 && error instanceof Error) error.message += `\n${schedule.world.disk.trace.join('\n')}`
     throw error
   }
-  return schedule.counts
+  return schedule.world.counts
 }
 
 class Schedule {
-  readonly disk: SimDisk
-  readonly counts = {
-    operations: 0,
-    commits: 0,
-    powerCuts: 0,
-    kills: 0,
-    crashesInRecovery: 0,
-    failedSyncs: 0,
-    failedWrites: 0,
-    failedOpens: 0,
-    tailsSaved: 0,
-  }
-  readonly #random: Random
-  readonly #model = new Model()
-  readonly #hasMark: boolean
-  readonly #options: JournalOptions
+  readonly world: World
+  readonly #choices: Choices
   readonly #sizes: () => number
-  #stamp = 0
   #hasLostPower = false
+  /** Crashes that this life could have had. */
+  #crashPoints: CrashPoint[] = []
 
-  constructor(seed: number, traceLines: number) {
-    this.#random = new Random(seed ^ 0x5eed)
-    const random = this.#random
-    this.#hasMark = random.chance(0.9)
-    this.disk = new SimDisk({
-      seed,
+  constructor(choices: Choices, traceLines: number) {
+    this.#choices = choices
+    const hasMark = !choices.chance(0.1)
+    const disk = new SimDisk({
+      choices,
       traceLines,
-      sectorBytes: random.chance(0.3) ? 4096 : 512,
-      birthTimes: this.#hasMark,
+      sectorBytes: choices.chance(0.3) ? 4096 : 512,
+      birthTimes: hasMark,
     })
-    this.disk.makeDirectory('/data')
-    this.#options = {
-      logBufferBytes: random.chance(0.5) ? 4096 : 65_536,
+    const options = {
+      logBufferBytes: choices.chance(0.5) ? 65_536 : 4096,
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
-      gaps: this.#hasMark ? 'refuse' : 'cut',
-    }
-    this.#sizes = sizeGenerator(random)
+      gaps: hasMark ? 'refuse' : 'cut',
+    } as const
+    this.world = new World(disk, options, hasMark)
+    this.#sizes = sizeGenerator(choices)
   }
 
   async run(): Promise<void> {
-    const lives = this.#random.chance(0.7) ? 1 : 2
+    const { disk, counts } = this.world
+    const lives = this.#choices.pick([1, 1, 2, 1, 2, 1, 3])
     for (let life = 0; life < lives; life++) await this.#live()
-    // What has survived is checked after each life anyway; opening it once more is half of the work.
-    if (this.#random.chance(0.5))
-      await this.#verify().catch((error: unknown) => {
-        if (!this.#hasLostItsBeginning(error)) throw error
-      })
-    this.counts.operations = this.disk.operationCount
-    must(this.disk.violations.length === 0, 'D4b', () => this.disk.violations.join('; '))
+    try {
+      this.#verify()
+    } catch (error) {
+      if (!this.world.hasLostItsBeginning(error)) throw error
+    }
+    counts.operations += disk.operationCount
+    counts.schedules += counts.lives
+    must(disk.violations.length === 0, 'D4b', () => disk.violations.join('; '))
   }
 
   /** A process opens the journal, works on it, and ends in one way or another. */
   async #live(): Promise<void> {
-    const storage = this.disk.process()
-    const cleanEnd = this.#model.survived(this.disk.image(PATH), 'kill')
-    const faults = this.#plan()
+    const { world } = this
+    const { disk, model, counts } = world
+    counts.lives++
+    const storage = disk.process()
+    const image = disk.image(PATH) ?? new Uint8Array(0)
+    const cleanEnd = model.survived(image, 'kill')
     this.#hasLostPower = false
-    this.disk.faults = (operation) => {
-      const fault = faults?.(operation)
-      if (fault === 'power-cut') this.#hasLostPower = true
-      return fault
-    }
+    world.isClosing = false
+    this.#arm()
     let journal: Journal | undefined
     try {
       journal = await this.#open(storage)
     } catch (error) {
-      if (this.#hasLostItsBeginning(error)) {
+      if (world.hasLostItsBeginning(error)) {
         // Its lock may still be there, if letting go of it failed too.
-        this.disk.killProcess(storage)
-        await this.disk.settle()
+        disk.killProcess(storage)
+        await disk.settle()
         return
       }
-      this.#expectedFailure(error, faults !== undefined, 'open')
-      if (isCrash(error)) this.counts.crashesInRecovery++
-      else this.counts.failedOpens++
+      world.expectedFailure(error, 'open')
+      if (isCrash(error)) counts.crashesInRecovery++
+      else counts.failedOpens++
     }
+    // By the model as it was during the open, which can have cut off what a crash would have left.
+    this.#checkCrashPoints()
     if (journal !== undefined) {
-      this.#model.opened(journal.nextLsn, cleanEnd)
-      this.#observe(journal)
-      if (journal.info.recovery.savedTail !== undefined) this.counts.tailsSaved++
-      await this.#work(journal, faults !== undefined)
+      model.opened(journal.nextLsn, cleanEnd)
+      world.observe(journal)
+      this.#refuseOthers()
+      await new Tasks(world, this.#choices, this.#sizes, storage, journal).run()
     }
+    this.#checkCrashPoints()
     await this.#end(storage, journal)
   }
 
-  /** What will go wrong in this life. */
+  /** Decides what will go wrong in this life, and at which operations it could have ended. */
+  #arm(): void {
+    const { disk, model } = this.world
+    const choices = this.#choices
+    const faults = this.#plan()
+    this.world.isFaulty = faults !== undefined
+    const points = Array.from({ length: choices.below(14) }, () => disk.operationCount + choices.below(60))
+    disk.faults = (operation, drawn) => {
+      if (points.includes(operation.index)) {
+        this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least: model.leastAfter('power-cut') })
+      }
+      const fault = faults?.(operation, drawn)
+      if (fault === 'power-cut') this.#hasLostPower = true
+      return fault
+    }
+  }
+
+  #fate(): number | 'none' | 'all' {
+    const kind = this.#choices.below(5)
+    return kind === 0 ? 'all' : kind === 1 ? 'none' : this.#choices.below(2 ** 32)
+  }
+
   #plan(): FaultHook | undefined {
-    const random = this.#random
-    const soon = this.disk.operationCount + random.below(random.chance(0.5) ? 40 : 100)
-    switch (random.below(10)) {
+    const choices = this.#choices
+    const soon = this.world.disk.operationCount + choices.below(choices.chance(0.5) ? 40 : 100)
+    switch (choices.below(12)) {
       case 0:
         return undefined
       case 1:
-        return faultOnNth('dataSync', 1 + random.below(4), { error: 'EIO' })
+        return faultOnNth('dataSync', choices.between(1, 4), { error: 'EIO' })
       case 2:
-        return faultOnNth('sync', 1 + random.below(4), { error: 'EIO' })
+        return faultOnNth('sync', choices.between(1, 4), { error: 'EIO' })
       case 3:
-        return writeBudget(random.below(6000), random.chance(0.5) ? 'ENOSPC' : 'EDQUOT')
+        return writeBudget(choices.below(6000), choices.chance(0.5) ? 'EDQUOT' : 'ENOSPC')
       case 4:
-        return faultOnNth('write', 1 + random.below(8), { short: random.below(20) })
+        return faultOnNth('write', choices.between(1, 8), { short: choices.below(20) })
       case 5:
-        return faultAt(soon, { error: 'EIO' })
+        return faultAt(soon, { error: choices.pick(['EIO', 'ENOSPC', 'EINTR', 'EMFILE']) })
       case 6:
-        return anyFault(faultOnNth('dataSync', 1 + random.below(3), { error: 'EIO' }), faultAt(soon, 'power-cut'))
+        return anyFault(faultOnNth('dataSync', choices.between(1, 3), { error: 'EIO' }), faultAt(soon, 'power-cut'))
       case 7:
         return faultAt(soon, 'kill')
+      case 8:
+        return anyFault(shortTransfers(0.2), faultAt(soon, 'power-cut'))
       default:
         return faultAt(soon, 'power-cut')
     }
   }
 
+  /** Now and then others try to open it at the same moment: one of them gets it, or nobody, if something goes wrong (D8). */
   async #open(storage: SimStorage): Promise<Journal> {
-    const options = { ...this.#options, storage }
-    return this.#random.chance(0.7) ? openJournalSync(PATH, options) : openJournal(PATH, options)
-  }
-
-  /** Several tasks at the same time, until they are done or the journal fails under them. */
-  async #work(journal: Journal, isFaulty: boolean): Promise<void> {
-    const state = { isOver: false }
-    const tasks = Array.from({ length: 1 + this.#random.below(4) }, () => this.#task(journal, isFaulty))
-    const working = Promise.all(tasks).finally(() => (state.isOver = true))
-    // D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told.
-    const watching = (async () => {
-      for (let turn = 0; turn < 50 && !state.isOver; turn++) await this.disk.settle()
-      if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
-    })()
-    await Promise.race([working, watching])
-    await working
-  }
-
-  async #task(journal: Journal, isFaulty: boolean): Promise<void> {
-    const steps = 1 + this.#random.below(6)
-    for (let step = 0; step < steps; step++) {
+    const options = { ...this.world.options, storage }
+    const rivals = this.#choices.chance(0.04) ? this.#choices.between(1, 2) : 0
+    if (rivals === 0) return this.#choices.chance(0.3) ? openJournal(PATH, options) : openJournalSync(PATH, options)
+    const own = openJournal(PATH, options)
+    const others = Array.from({ length: rivals }, async () => {
+      const rival = this.world.disk.process()
       try {
-        await this.#step(journal)
+        return { rival, journal: await openJournal(PATH, { ...options, storage: rival }) }
       } catch (error) {
-        this.#expectedFailure(error, isFaulty, 'work')
-        this.#refusesAfterwards(journal, error)
-        return
+        if (codeOf(error) === 'ERR_FSYS_LOCKED') this.world.counts.refusedOpens++
+        else if (!this.world.hasLostItsBeginning(error)) this.world.expectedFailure(error, 'open')
+        return undefined
       }
-      this.#observe(journal)
+    })
+    const [mine, ...theirs] = await Promise.allSettled([own, ...others])
+    for (const settled of theirs) if (settled.status === 'rejected') throw settled.reason as Error
+    const winners = theirs.flatMap((settled) =>
+      settled.status === 'fulfilled' && settled.value ? [settled.value] : [],
+    )
+    const count = winners.length + (mine.status === 'fulfilled' ? 1 : 0)
+    must(count <= 1, 'D8', () => `${count} processes have the journal open for writing`)
+    for (const { rival, journal } of winners) {
+      // It has opened it, and written nothing: it makes room for us.
+      this.world.disk.killProcess(rival)
+      await journal.close().catch(() => {})
+    }
+    if (mine.status === 'fulfilled') return mine.value
+    await this.world.disk.settle()
+    if (codeOf(mine.reason) !== 'ERR_FSYS_LOCKED') throw mine.reason
+    return openJournal(PATH, options)
+  }
+
+  /** D8: while it is open, nobody else gets it. */
+  #refuseOthers(): void {
+    if (!this.#choices.chance(0.02)) return
+    const { world } = this
+    try {
+      openJournalSync(PATH, { ...world.options, storage: world.disk.process() })
+    } catch (error) {
+      if (codeOf(error) === 'ERR_FSYS_LOCKED') world.counts.refusedOpens++
+      else world.expectedFailure(error, 'open')
+      return
+    }
+    must(this.#hasLostPower, 'D8', () => 'a second process has the journal open for writing')
+  }
+
+  /** The crashes that this life could have had, each to its end; some of them with another one during the recovery. */
+  #checkCrashPoints(): void {
+    const points = this.#crashPoints
+    this.#crashPoints = []
+    for (const point of points) {
+      const nested = this.#choices.chance(0.4) ? this.#forkLater(point) : undefined
+      checkRecovery(this.world, point)
+      if (nested?.point === undefined) continue
+      checkRecovery(this.world, nested.point)
+      this.world.counts.nestedCrashes++
     }
   }
 
-  async #step(journal: Journal): Promise<void> {
-    switch (this.#random.below(12)) {
-      case 0:
-        this.#append(journal)
-        return
-      case 1:
-        journal.flushSync()
-        return
-      case 2:
-        await journal.flush()
-        return
-      case 3: {
-        const lsn = this.#append(journal)
-        this.#confirm(journal.syncThroughSync(lsn), lsn)
-        return
-      }
-      case 4: {
-        const payloads = Array.from({ length: this.#random.below(5) }, () => this.#payload())
-        let lsn = this.#model.endLsn
-        for (const payload of payloads) lsn = this.#model.appending(payload)
-        const found = journal.appendBatch(payloads)
-        must(found === lsn, 'D4', () => `a batch ends at ${found}, not at ${lsn}`)
-        return
-      }
-      case 5:
-      case 6: {
-        const lsn = this.#append(journal)
-        this.#confirm(await journal.syncThrough(lsn), lsn)
-        return
-      }
-      case 7: {
-        const lsn = this.#random.below(journal.nextLsn + 1) as Lsn
-        this.#confirm(await journal.syncThrough(lsn), lsn)
-        return
-      }
-      default: {
-        const payload = this.#payload()
-        const lsn = this.#model.appending(payload)
-        const found = await journal.commit(payload)
-        must(found === lsn, 'D1', () => `a commit resolves to ${found}, not to its own LSN ${lsn}`)
-        this.#confirm(lsn, lsn)
-        this.counts.commits++
-      }
+  #forkLater({ disk, least }: CrashPoint): { readonly point: CrashPoint | undefined } {
+    const choices = this.#choices
+    const index = disk.operationCount + choices.below(40)
+    const state: { point: CrashPoint | undefined } = { point: undefined }
+    disk.faults = (operation) => {
+      if (operation.index === index) state.point = { disk: disk.afterPowerCut(choices.below(2 ** 32)), least }
+      return undefined
     }
+    return state
   }
 
   /** What a power cut tears: many pages that nobody has synced. The journal may have failed already. */
   #burst(journal: Journal): void {
     try {
-      for (let count = 4 + this.#random.below(20); count > 0; count--) this.#append(journal)
+      for (let count = this.#choices.between(4, 23); count > 0; count--) this.world.append(journal, this.#sizes())
       journal.flushSync()
-      this.#observe(journal)
+      this.world.observe(journal)
     } catch (error) {
-      this.#expectedFailure(error, true, 'work')
+      this.world.isFaulty = true
+      this.world.expectedFailure(error, 'work')
     }
-  }
-
-  #append(journal: Journal): Lsn {
-    const payload = this.#payload()
-    const lsn = this.#model.appending(payload)
-    const found = journal.append(payload)
-    must(found === lsn, 'D4', () => `an append returns ${found}, not ${lsn}`)
-    // D3: the journal keeps its own copy.
-    payload.fill(0xee)
-    return found
-  }
-
-  #payload(): Uint8Array {
-    const payload = new Uint8Array(this.#sizes())
-    // No two records are alike, so that a stale one cannot pass for another.
-    payload.fill(this.#stamp & 0xff)
-    for (let index = 0, stamp = ++this.#stamp; index < Math.min(4, payload.length); index++, stamp >>>= 8) {
-      payload[index] = stamp & 0xff
-    }
-    return payload
-  }
-
-  #confirm(durable: number, lsn: number): void {
-    must(durable >= lsn, 'D1', () => `${durable} is confirmed for ${lsn}`)
-    this.#model.confirmed(durable)
-  }
-
-  #observe(journal: Journal): void {
-    this.#model.frontiers(journal.durableLsn, journal.writtenLsn, journal.nextLsn)
-  }
-
-  /** D5: from the first failure on, nothing is taken, and nothing that is not durable is confirmed. */
-  #refusesAfterwards(journal: Journal, failure: unknown): void {
-    if (isCrash(failure)) return
-    try {
-      journal.append('too late')
-    } catch (error) {
-      must(codeOf(error) === 'ERR_FSYS_POISONED', 'D5', () => `an append after a failure says ${codeOf(error)}`)
-      return
-    }
-    throw new Violation('D5: an append after a failure is taken')
-  }
-
-  /** Only what was made to go wrong may go wrong, and it has its code. */
-  #expectedFailure(error: unknown, isFaulty: boolean, where: 'open' | 'work'): void {
-    if (error instanceof Violation) throw error
-    const cause = error instanceof FsysError && error.code === 'ERR_FSYS_POISONED' ? error.cause : error
-    if (isFaulty && isCrash(cause)) return
-    const code = codeOf(cause)
-    const codes = ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE', ...(where === 'open' ? ['ERR_FSYS_TAIL_NOT_SAVED'] : [])]
-    if (isFaulty && codes.includes(code)) {
-      if (where === 'work') {
-        const syscall = ((cause as Error).cause as NodeJS.ErrnoException).syscall
-        if (syscall === 'write') this.counts.failedWrites++
-        else this.counts.failedSyncs++
-      }
-      return
-    }
-    throw new Violation(`D7: ${where} fails with ${String((error as Error).stack)}`)
-  }
-
-  /**
-   * Without a mark, a journal whose first page was lost before anything was confirmed looks like no journal at all, and is
-   * left alone.
-   */
-  #hasLostItsBeginning(error: unknown): boolean {
-    return !this.#hasMark && this.#model.confirmedLsn === 0 && codeOf(error) === 'ERR_FSYS_NOT_A_JOURNAL'
   }
 
   /** The process ends: closed, killed, or without power. */
   async #end(storage: SimStorage, journal: Journal | undefined): Promise<void> {
-    this.disk.faults = undefined
-    const way = this.#random.below(3)
-    if (way === 2 && journal !== undefined && this.#random.chance(0.5)) this.#burst(journal)
-    if (way === 0 && journal !== undefined) {
-      await (this.#random.chance(0.5) ? journal.close() : (async () => journal.closeSync())()).catch(
-        (error: unknown) => {
-          if (!isCrash(error) && codeOf(error) !== 'ERR_FSYS_POISONED') throw error
-        },
-      )
-      this.#observe(journal)
+    const { disk, model, counts } = this.world
+    disk.faults = undefined
+    const way = this.#choices.pick(['close', 'power-cut', 'kill'])
+    if (way === 'power-cut' && journal !== undefined && !this.world.isClosing && this.#choices.chance(0.5)) {
+      this.#burst(journal)
     }
-    if (way === 1) {
-      this.counts.kills++
-      this.disk.killProcess(storage)
-    } else if (way === 2) {
+    if (way === 'close' && journal !== undefined) await this.#close(journal)
+    if (way === 'kill') counts.kills++
+    if (way === 'power-cut') {
       this.#hasLostPower = true
-      this.disk.cutPower()
+      disk.cutPower()
     }
-    if (this.#hasLostPower) this.counts.powerCuts++
+    // One that has closed it ends too: a lock that it could not let go of is one of the dead.
+    disk.killProcess(storage)
+    if (this.#hasLostPower) counts.powerCuts++
     // What is left of the dead process lets go of its memory; nothing of it reaches the disk.
     await journal?.close().catch(() => {})
-    await this.disk.settle()
-    this.#model.survived(this.disk.image(PATH), this.#hasLostPower ? 'power-cut' : 'kill')
+    await disk.settle()
+    model.survived(disk.image(PATH), this.#hasLostPower ? 'power-cut' : 'kill')
   }
 
-  /** In the end everything is well: it opens, and a reader gives what the model says. */
-  async #verify(): Promise<void> {
-    this.disk.faults = undefined
-    const cleanEnd = this.#model.survived(this.disk.image(PATH), 'power-cut')
-    const storage = this.disk.process()
-    const journal = openJournalSync(PATH, { ...this.#options, storage })
-    this.#model.opened(journal.nextLsn, cleanEnd)
-    if (journal.info.recovery.savedTail !== undefined) this.counts.tailsSaved++
+  async #close(journal: Journal): Promise<void> {
+    const lsn = journal.nextLsn
+    try {
+      if (this.#choices.chance(0.5)) journal.closeSync()
+      else await journal.close()
+      // Who closes it a second time hears nothing of what went wrong the first time.
+      if (!this.world.isClosing) this.world.confirm(journal.durableLsn, lsn)
+    } catch (error) {
+      if (isCrash(error) || codeOf(error) === 'ERR_FSYS_POISONED') return
+      // The first close is told what has failed, and so is whoever closes again while it waits.
+      if (!this.world.isClosing) throw error
+      this.world.expectedFailure(error, 'work')
+    }
+    this.world.observe(journal)
+  }
+
+  /** In the end everything is well: it opens, what it cut off is saved, and a reader gives what the model says. */
+  #verify(): void {
+    const { disk, model, options } = this.world
+    disk.faults = undefined
+    const image = disk.image(PATH) ?? new Uint8Array(0)
+    const cleanEnd = model.survived(image, 'power-cut')
+    const storage = disk.process()
+    const journal = openJournalSync(PATH, { ...options, storage })
+    model.opened(journal.nextLsn, cleanEnd)
     // D6: what was found at open is durable now, whatever the page cache believes.
-    this.#model.survived(this.disk.durableImage(PATH), 'power-cut')
+    model.survived(disk.durableImage(PATH), 'power-cut')
     using reader = openReader(PATH, { storage })
-    this.#model.reads(Array.from(reader, ({ payload }) => payload))
+    model.reads(
+      Array.from(reader, ({ payload }) => payload),
+      'all',
+    )
     journal.closeSync()
   }
-}
-
-/** Frames that divide sectors and pages end where stale ones begin; others straddle. */
-function sizeGenerator(random: Random): () => number {
-  const fixed = [4, 20, 52, 116, 244, 500, 1012, 2036, 4084][random.below(9)] ?? 4
-  switch (random.below(4)) {
-    case 0:
-      return () => fixed
-    case 1:
-      return () => random.below(40)
-    case 2:
-      return () => random.below(1200)
-    default:
-      return () => (random.chance(0.1) ? 4000 + random.below(9000) : random.chance(0.5) ? fixed : random.below(600))
-  }
-}
-
-function isCrash(error: unknown): boolean {
-  return error instanceof PowerLossError || error instanceof ProcessDeathError
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code)
 }

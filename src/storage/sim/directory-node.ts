@@ -1,4 +1,5 @@
-import type { Fate } from './fate.js'
+import type { Survival } from './disk-rules.js'
+import { fateBy, type Fate } from './fate.js'
 import type { FileNode } from './file-node.js'
 import type { Identity } from './inode-table.js'
 
@@ -25,6 +26,7 @@ export class DirectoryNode {
   readonly kind = 'directory'
   readonly identity: Identity
   parent: DirectoryNode | undefined
+  permissions = 0o700
   readonly #names: Map<string, Node> = new Map()
   readonly #durable: Map<string, Node> = new Map()
   readonly #moves: Move[] = []
@@ -69,11 +71,14 @@ export class DirectoryNode {
   survivor(
     parent: DirectoryNode | undefined,
     fate: Fate,
+    unsyncedNames: Survival,
     survivorOf: (node: Node, parent: DirectoryNode) => Node,
   ): DirectoryNode {
     const copy = new DirectoryNode(this.identity, parent)
+    copy.permissions = this.permissions
     const names = new Map(this.#durable)
-    for (const move of this.#moves.slice(0, fate.prefix(this.#moves.length))) apply(names, move)
+    const survivors = fateBy(unsyncedNames, fate).prefix(this.#moves.length)
+    for (const move of this.#moves.slice(0, survivors)) apply(names, move)
     for (const [name, node] of names) {
       const survivor = survivorOf(node, copy)
       copy.#names.set(name, survivor)

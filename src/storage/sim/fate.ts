@@ -1,4 +1,5 @@
-import type { Random } from './random.js'
+import type { Choices } from './choices.js'
+import type { Survival } from './disk-rules.js'
 
 /** Decides what a power cut or a failed sync leaves. */
 export interface Fate {
@@ -6,6 +7,8 @@ export interface Fate {
   prefix(count: number): number
   /** Which of `count` versions of a sector survives; 0 is the durable one, `count` the newest. */
   version(count: number): number
+  /** How many bytes of a sector are new, if it is torn with this probability; undefined if it is not. */
+  tear(chance: number, sectorBytes: number): number | undefined
   /** Whether the sectors of the next page share one fate. */
   isPageWhole(): boolean
   /** The fate of the next file. */
@@ -13,58 +16,71 @@ export interface Fate {
 }
 
 /** By chance, or 'none' (nothing unsynced survives), or 'all' (everything does). */
-export function createFate(source: Random | 'none' | 'all'): Fate {
+export function createFate(source: Choices | 'none' | 'all'): Fate {
   if (source === 'none') return NONE
   if (source === 'all') return ALL
-  return new RandomFate(source, 0.5, 0.5)
+  return new DrawnFate(source, 0.5, 0.5)
 }
 
-const NONE: Fate = { prefix: () => 0, version: () => 0, isPageWhole: () => false, ofFile: () => NONE }
+/** As a rule says, and where that leaves it to chance, as a fate does. */
+export function fateBy(rule: Survival, fate: Fate): Fate {
+  return rule === 'some' ? fate : rule === 'all' ? ALL : NONE
+}
+
+const NONE: Fate = {
+  prefix: () => 0,
+  version: () => 0,
+  tear: () => undefined,
+  isPageWhole: () => false,
+  ofFile: () => NONE,
+}
 const ALL: Fate = {
   prefix: (count) => count,
   version: (count) => count,
+  tear: () => undefined,
   isPageWhole: () => false,
   ofFile: () => ALL,
 }
 
-const WHOLE_PAGE_CHANCES = [0, 0, 0.5, 1]
-const NEWEST_CHANCES = [0.1, 0.5, 0.5, 0.9]
+const WHOLE_PAGE_CHANCES = [0, 0, 0.5, 1] as const
+const OLD_CHANCES = [0.1, 0.5, 0.5, 0.9] as const
 
 /**
  * Files differ in how much is lost of them. If every sector of every file were asked alone, a large write that is there
  * but for one sector would hardly ever be met, nor one that is not there at all; and both are common.
  */
-class RandomFate implements Fate {
-  readonly #random: Random
+class DrawnFate implements Fate {
+  readonly #choices: Choices
   readonly #wholePageChance: number
-  readonly #newestChance: number
+  readonly #oldChance: number
 
-  constructor(random: Random, wholePageChance: number, newestChance: number) {
-    this.#random = random
+  constructor(choices: Choices, wholePageChance: number, oldChance: number) {
+    this.#choices = choices
     this.#wholePageChance = wholePageChance
-    this.#newestChance = newestChance
+    this.#oldChance = oldChance
   }
 
   prefix(count: number): number {
     if (count === 0) return 0
-    return this.#random.chance(0.4) ? count : this.#random.below(count + 1)
+    return this.#choices.chance(0.6) ? count - this.#choices.below(count + 1) : count
   }
 
   version(count: number): number {
-    return this.#random.chance(this.#newestChance) ? count : this.#random.below(count)
+    return this.#choices.chance(this.#oldChance) ? count - 1 - this.#choices.below(count) : count
+  }
+
+  tear(chance: number, sectorBytes: number): number | undefined {
+    return this.#choices.chance(chance) ? sectorBytes - 1 - this.#choices.below(sectorBytes - 1) : undefined
   }
 
   isPageWhole(): boolean {
-    return this.#random.chance(this.#wholePageChance)
+    return this.#choices.chance(this.#wholePageChance)
   }
 
   ofFile(): Fate {
-    if (this.#random.chance(0.1)) return NONE
-    if (this.#random.chance(0.1)) return ALL
-    return new RandomFate(this.#random, this.#pick(WHOLE_PAGE_CHANCES), this.#pick(NEWEST_CHANCES))
-  }
-
-  #pick(chances: readonly number[]): number {
-    return chances[this.#random.below(chances.length)] ?? 0.5
+    const kind = this.#choices.below(10)
+    if (kind === 0) return ALL
+    if (kind === 1) return NONE
+    return new DrawnFate(this.#choices, this.#choices.pick(WHOLE_PAGE_CHANCES), this.#choices.pick(OLD_CHANCES))
   }
 }

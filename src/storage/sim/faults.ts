@@ -1,22 +1,36 @@
+import type { Choices } from './choices.js'
+import type { Survival } from './disk-rules.js'
 import type { OperationFacts, OperationKind } from './operation.js'
-import { Random } from './random.js'
 
 export type Crash = 'power-cut' | 'kill'
 
+/** Before an operation took effect, in the middle of that, or after it but before the answer. */
+export type Moment = 'before' | 'middle' | 'after'
+
 /**
- * What happens to an operation instead of what should. A crash comes before the operation took effect, in the middle, or
- * after it but before the answer: where `when` does not say, by the seed. A write that fails can have left a part.
+ * What happens to an operation instead of what should.
+ *
+ * - A crash comes before the operation took effect, in the middle, or after it but before the answer: where `when` does not
+ *   say, by chance. `leaves` says what a power cut leaves of what nobody has synced, as for `SimDisk.cutPower`.
+ * - `error`: the call fails with this code, and has done nothing; but a sync that fails with EIO, ENOSPC or EDQUOT can lose
+ *   what it should have made durable (`failedSyncKeeps`).
+ * - `short`: a read or a write moves so many bytes only, and says so.
+ * - `delayMs`: it takes so much simulated time before it takes effect, or fails. Others overtake it.
+ * - 'lie': a sync, of a file or a directory, answers as if it had succeeded, and makes nothing durable.
  */
 export type Fault =
   | Crash
-  | { readonly crash: Crash; readonly when: 'before' | 'middle' | 'after' }
-  /** The call fails with this code; if it is a sync, what it should have made durable may be lost. */
-  | { readonly error: string }
-  /** A read or a write moves so many bytes only. */
-  | { readonly short: number }
+  | { readonly crash: Crash; readonly when: Moment; readonly leaves?: Survival }
+  | { readonly error: string; readonly delayMs?: number }
+  | { readonly short: number; readonly delayMs?: number }
+  | { readonly delayMs: number }
+  | 'lie'
 
-/** Asked about each operation, waiting or blocking, when it begins to take effect. */
-export type FaultHook = (operation: OperationFacts) => Fault | undefined
+/**
+ * Asked about each operation, waiting or blocking, when it begins to take effect. What it leaves to chance, it draws from
+ * the disk's choices.
+ */
+export type FaultHook = (operation: OperationFacts, choices: Choices) => Fault | undefined
 
 /** The operation with this index. */
 export function faultAt(index: number, fault: Fault): FaultHook {
@@ -24,21 +38,49 @@ export function faultAt(index: number, fault: Fault): FaultHook {
 }
 
 /** The `n`th operation of a kind, counted from 1 and from now on; on one path only, if one is given. */
-export function faultOnNth(kind: OperationKind, n: number, fault: Fault, path?: string): FaultHook {
+export function faultOnNth(
+  kind: OperationKind | readonly OperationKind[],
+  n: number,
+  fault: Fault,
+  path?: string,
+): FaultHook {
   let count = 0
   return (operation) => {
-    if (operation.kind !== kind || (path !== undefined && operation.path !== path)) return undefined
+    if (!isMeant(operation, kind, path)) return undefined
     count += 1
     return count === n ? fault : undefined
   }
 }
 
-/** Every operation of a kind; on one path only, if one is given. */
-export function faultOnEach(kind: OperationKind, fault: Fault, path?: string): FaultHook {
-  return (operation) => (operation.kind === kind && (path === undefined || operation.path === path) ? fault : undefined)
+/** The `n`th operation of a kind and each one after it: what breaks stays broken. From 1 on, it is every one. */
+export function faultFromNth(
+  kind: OperationKind | readonly OperationKind[],
+  n: number,
+  fault: Fault,
+  path?: string,
+): FaultHook {
+  let count = 0
+  return (operation) => {
+    if (!isMeant(operation, kind, path)) return undefined
+    count += 1
+    return count >= n ? fault : undefined
+  }
 }
 
-/** After so many written bytes there is no room: a short write first, then `code`. Exact to the byte, unlike a full disk. */
+/** Each operation of a kind with this probability. */
+export function faultByChance(
+  kind: OperationKind | readonly OperationKind[],
+  chance: number,
+  fault: Fault,
+  path?: string,
+): FaultHook {
+  return (operation, choices) => (isMeant(operation, kind, path) && choices.chance(chance) ? fault : undefined)
+}
+
+/**
+ * After so many written bytes there is no room: a short write first, then `code`, ENOSPC or EDQUOT. Exact to the byte, as a
+ * quota is that counts bytes; a full disk counts pages (`SimDisk.freeBytes`).
+ */
 export function writeBudget(bytes: number, code = 'ENOSPC'): FaultHook {
   let left = bytes
   return ({ kind, length = 0 }) => {
@@ -50,19 +92,31 @@ export function writeBudget(bytes: number, code = 'ENOSPC'): FaultHook {
   }
 }
 
-/** Reads and writes move only a part of what they were asked to, with this probability. */
-export function shortTransfers(seed: number, chance: number): FaultHook {
-  const random = new Random(seed)
-  return ({ kind, length = 0 }) => {
-    if ((kind !== 'read' && kind !== 'write') || length < 2 || !random.chance(chance)) return undefined
-    return { short: 1 + random.below(length - 1) }
+/** Reads and writes move only a part of what they were asked to, but at least one byte, with this probability. */
+export function shortTransfers(chance: number): FaultHook {
+  return ({ kind, length = 0 }, choices) => {
+    if ((kind !== 'read' && kind !== 'write') || length < 2 || !choices.chance(chance)) return undefined
+    return { short: length - 1 - choices.below(length - 1) }
   }
 }
 
 /** Asks one hook after the other, each about every operation; the first that has a fault decides. */
 export function anyFault(...hooks: FaultHook[]): FaultHook {
-  return (operation) => {
-    const faults = hooks.map((hook) => hook(operation))
-    return faults.find((fault) => fault !== undefined)
+  return (operation, choices) => {
+    let found: Fault | undefined
+    for (const hook of hooks) {
+      const fault = hook(operation, choices)
+      found ??= fault
+    }
+    return found
   }
+}
+
+function isMeant(
+  operation: OperationFacts,
+  kind: OperationKind | readonly OperationKind[],
+  path: string | undefined,
+): boolean {
+  if (typeof kind === 'string' ? operation.kind !== kind : !kind.includes(operation.kind)) return false
+  return path === undefined || operation.path === path
 }

@@ -1,10 +1,11 @@
 import type { DirectoryNode } from './directory-node.js'
-import type { Fate } from './fate.js'
+import { fateBy, type Fate } from './fate.js'
 import type { Identity } from './inode-table.js'
 import type { Medium } from './medium.js'
 import { allocate } from './memory.js'
+import { systemError } from './sim-errors.js'
 import { PAGE_BYTES, SparseBytes } from './sparse-bytes.js'
-import { changesAfterFailure, survivingContent, type Change } from './survival.js'
+import { applyChange, changesAfterFailure, survivingContent, type Change } from './survival.js'
 
 /**
  * A file: what reads see (the page cache), what is on stable storage, and the changes in between.
@@ -15,7 +16,7 @@ import { changesAfterFailure, survivingContent, type Change } from './survival.j
 export class FileNode {
   readonly kind = 'file'
   readonly identity: Identity
-  readonly permissions: number
+  permissions: number
   links = 0
   openings = 0
   /** The only directory that has ever held a name of the file; undefined once there were two. */
@@ -67,7 +68,7 @@ export class FileNode {
     const sizeBefore = this.size
     const size = Math.max(sizeBefore, position + length)
     this.#cached.resize(size)
-    const { sectorBytes } = this.#medium
+    const { sectorBytes } = this.#medium.rules
     const start = position - (position % sectorBytes)
     const over = (position + length) % sectorBytes
     const image = allocate(position - start + length + (over === 0 ? 0 : sectorBytes - over))
@@ -80,6 +81,7 @@ export class FileNode {
   truncate(size: number): void {
     const sizeBefore = this.size
     if (size === sizeBefore) return
+    if (size > this.#medium.rules.fileBytesMax) throw systemError('EFBIG', 'ftruncate')
     const pagesBefore = this.#cached.pageCount
     this.#cached.resize(size)
     this.#medium.usedBytes -= (pagesBefore - this.#cached.pageCount) * PAGE_BYTES
@@ -104,8 +106,10 @@ export class FileNode {
   failWriteback(sequence: number, fate: Fate): void {
     const split = this.#changes.findIndex((change) => change.sequence > sequence)
     const count = split === -1 ? this.#changes.length : split
-    const left = changesAfterFailure(this.#changes.slice(0, count), fate.ofFile(), this.#medium.sectorBytes)
+    const { failedSyncKeeps, failedSyncCache, sectorBytes } = this.#medium.rules
+    const left = changesAfterFailure(this.#changes.slice(0, count), fateBy(failedSyncKeeps, fate).ofFile(), sectorBytes)
     this.#changes.splice(0, count, ...left)
+    if (failedSyncCache === 'dropped') this.evict()
     this.#errors += 1
     this.#isErrorSeen = false
   }
@@ -133,9 +137,9 @@ export class FileNode {
     this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
   }
 
-  /** The bits of one byte rot, in the cache too. */
-  corrupt(position: number, xor: number): void {
-    for (const bytes of [this.#cached, this.#durable]) {
+  /** The bits of one byte rot; where that is not seen before the disk is read again, the cache is well. */
+  corrupt(position: number, xor: number, isSeenAtOnce: boolean): void {
+    for (const bytes of isSeenAtOnce ? [this.#cached, this.#durable] : [this.#durable]) {
       const byte = new Uint8Array(1)
       bytes.copyTo(byte, position)
       byte[0] = (byte[0] ?? 0) ^ xor
@@ -148,12 +152,15 @@ export class FileNode {
     const copy = new FileNode(medium, this.identity, this.permissions)
     const changes = this.#changes
     if (changes.length === 0) copy.#durable = this.#durable.clone()
-    else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.sectorBytes)
+    else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.rules)
     copy.#cached = copy.#durable.clone()
     return copy
   }
 
-  #roomFor(position: number, length: number): number {
+  #roomFor(position: number, asked: number): number {
+    const { fileBytesMax } = this.#medium.rules
+    if (position >= fileBytesMax && asked > 0) throw systemError('EFBIG', 'write')
+    const length = Math.min(asked, fileBytesMax - position)
     let free = this.#medium.capacityBytes - this.#medium.usedBytes
     if (free === Infinity) return length
     for (let at = position - (position % PAGE_BYTES); at < position + length; at += PAGE_BYTES) {
@@ -163,9 +170,4 @@ export class FileNode {
     }
     return length
   }
-}
-
-function applyChange(bytes: SparseBytes, { image, position, size, sizeBefore }: Change): void {
-  if (image) bytes.copyFrom(image, position)
-  if (size !== sizeBefore) bytes.resize(size)
 }

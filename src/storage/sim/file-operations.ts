@@ -54,11 +54,12 @@ export class WriteOperation extends Operation<number> {
   /** Writes the first part, if it is to take effect in two: they meet where sectors do, for these are written whole. */
   override begin(): void {
     if (!this.isTorn) return
-    const { random, sectorBytes } = this.caller.medium
+    const { choices, rules } = this.caller.medium
+    const { sectorBytes } = rules
     const position = checkPosition(this.position)
     const toBoundary = sectorBytes - (position % sectorBytes)
     const boundaries = Math.max(0, Math.ceil((this.#source.length - toBoundary) / sectorBytes))
-    if (boundaries > 0) this.#write(toBoundary + random.below(boundaries) * sectorBytes)
+    if (boundaries > 0) this.#write(toBoundary + choices.below(boundaries) * sectorBytes)
   }
 
   finish(): number {
@@ -86,6 +87,9 @@ export class WriteOperation extends Operation<number> {
   }
 }
 
+/** Those with which a sync says that data could not be written; others, as EINTR, come before it has begun. */
+const WRITEBACK_ERRORS: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EDQUOT'])
+
 export class SyncOperation extends Operation<void> {
   readonly kind: 'dataSync' | 'sync'
   readonly #file: FileDescription
@@ -109,13 +113,15 @@ export class SyncOperation extends Operation<void> {
   finish(): void {
     if (this.#file.isClosed) throw this.#error('EBADF')
     if (this.#file.takeError()) throw this.#error('EIO')
-    this.#file.node.persist(this.#sequence)
+    if (!this.isLie) this.#file.node.persist(this.#sequence)
   }
 
   fail(code: string): Error {
     const { node } = this.#file
-    if (node.kind === 'file') node.failWriteback(this.#sequence, createFate(this.caller.medium.random))
-    this.#file.takeError()
+    if (node.kind === 'file' && WRITEBACK_ERRORS.has(code)) {
+      node.failWriteback(this.#sequence, createFate(this.caller.medium.choices))
+      this.#file.takeError()
+    }
     return this.#error(code)
   }
 
@@ -139,8 +145,8 @@ export class DirectorySyncOperation extends Operation<boolean> {
   }
 
   finish(): boolean {
-    if (!this.caller.medium.hasDirectorySync) return false
-    this.#node?.persist(this.#sequence)
+    if (!this.caller.medium.rules.directorySync) return false
+    if (!this.isLie) this.#node?.persist(this.#sequence)
     return true
   }
 

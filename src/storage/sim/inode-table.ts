@@ -27,7 +27,7 @@ export class InodeTable {
 
   create(home: DirectoryNode | undefined): Identity {
     this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, EPOCH_US + Math.floor(this.#medium.now() * 1000))
-    const birthTimeUs = this.#medium.hasBirthTimes ? this.#lastBirthUs : 0
+    const birthTimeUs = this.#medium.rules.birthTimes ? this.#lastBirthUs : 0
     return { inode: this.#reuse(home) ?? this.#next++, birthTimeUs }
   }
 
@@ -48,7 +48,7 @@ export class InodeTable {
   }
 
   #reuse(home: DirectoryNode | undefined): number | undefined {
-    if (this.#free.length === 0 || !this.#medium.random.chance(this.#medium.inodeReuse)) return undefined
+    if (this.#free.length === 0 || !this.#medium.choices.chance(this.#medium.rules.inodeReuse)) return undefined
     const found = this.#free.findLastIndex((entry) => entry.home === home)
     return found === -1 ? undefined : this.#free.splice(found, 1)[0]?.inode
   }

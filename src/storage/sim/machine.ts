@@ -1,9 +1,13 @@
 import type { Owner } from '../storage.js'
-import { createFate } from './fate.js'
-import type { Crash, Fault, FaultHook } from './faults.js'
+import type { Choices } from './choices.js'
+import type { DiskRules, Survival } from './disk-rules.js'
+import { createFate, fateBy } from './fate.js'
+import type { Crash, Fault, FaultHook, Moment } from './faults.js'
+import { losses } from './losses.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
 import { Random } from './random.js'
+import { isOfTheWorld, markSimulated } from './sim-errors.js'
 import { SimProcess } from './sim-process.js'
 import { SimScheduler } from './sim-scheduler.js'
 import { Trace } from './trace.js'
@@ -12,24 +16,23 @@ import { WriteWatch } from './write-watch.js'
 
 export interface MachineOptions {
   readonly seed: number
-  readonly sectorBytes: number
-  readonly hasBirthTimes: boolean
-  readonly hasDirectorySync: boolean
-  readonly inodeReuse: number
+  /** Instead of a generator with the seed. */
+  readonly choices: Choices | undefined
+  readonly rules: DiskRules
   readonly traceLines: number
-  readonly watchesMemory: boolean
-  readonly host: string
+  readonly watchMemory: boolean
 }
 
 // So many operations in flight of a killed process never take effect: those that no thread had taken up yet.
 const LOST_WITH_PROCESS_CHANCE = 1 / 2
 
+const HOST = 'sim-host'
 const PID_NAMESPACE = 'pid:[4026531836]'
 
 /** A disk, the machine around it, and the processes on it: how operations run, and how they are struck. */
 export class Machine {
   readonly options: MachineOptions
-  readonly random: Random
+  readonly choices: Choices
   readonly scheduler: SimScheduler
   readonly trace: Trace
   readonly watch: WriteWatch
@@ -42,16 +45,16 @@ export class Machine {
   #pids = 100
   #tokens = 0
 
-  constructor(options: MachineOptions, random: Random = new Random(options.seed)) {
+  constructor(options: MachineOptions, choices: Choices = options.choices ?? new Random(options.seed)) {
     this.options = options
-    this.random = random
-    this.scheduler = new SimScheduler(this, random)
+    this.choices = choices
+    this.scheduler = new SimScheduler(this, choices)
     this.trace = new Trace(options.traceLines)
-    this.watch = new WriteWatch(options.watchesMemory)
-    const { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse } = options
+    this.watch = new WriteWatch(options.watchMemory)
+    const { rules } = options
     const now = (): number => this.scheduler.now
     const room = { capacityBytes: Infinity, usedBytes: 0, isReadOnly: false }
-    this.medium = { sectorBytes, hasBirthTimes, hasDirectorySync, inodeReuse, random, now, ...room }
+    this.medium = { rules, choices, now, ...room }
     this.tree = new Tree(this.medium)
   }
 
@@ -68,9 +71,8 @@ export class Machine {
   startProcess(identity: Partial<Owner>): SimProcess {
     this.#pids += 1
     const pid = identity.pid ?? this.#pids
-    const { host } = this.options
     const startTime = this.#pids * 10 + Math.floor(this.scheduler.now / 10)
-    const defaults = { host, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
+    const defaults = { host: HOST, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
     const process = new SimProcess(this, { ...defaults, ...identity })
     this.#processes.push(process)
     return process
@@ -81,6 +83,13 @@ export class Machine {
     if (owner.boot !== me.boot) return owner.boot !== 'unknown' && me.boot !== 'unknown'
     if (owner.pidNamespace !== me.pidNamespace) return false
     return !this.#processes.some((process) => !process.isGone && isSame(process.owner, owner))
+  }
+
+  /** How many files a process has open, in all its threads. */
+  openFilesOf(pid: number): number {
+    return this.#processes
+      .filter((process) => process.owner.pid === pid)
+      .reduce((sum, process) => sum + process.openFiles, 0)
   }
 
   /** In all threads of a process. */
@@ -104,12 +113,14 @@ export class Machine {
     operation.index = this.operationCount
     this.operationCount += 1
     const isCallerAlive = operation.caller.isAlive
-    const fault = this.faults?.(operation)
+    const fault = this.faults?.(operation, this.choices)
     // The hook itself can have cut the power.
     if (isCallerAlive && !operation.caller.isAlive) throw operation.caller.deathError()
     if (fault !== undefined) this.#prepare(operation, fault)
     operation.begin()
-    if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
+    if (operation.delayMs > 0)
+      this.trace.add(this.scheduler.now, operation, `begins, and takes ${operation.delayMs} ms`)
+    else if (operation.isLong) this.trace.add(this.scheduler.now, operation, 'begins')
   }
 
   complete<Result>(operation: Operation<Result>): Result {
@@ -120,7 +131,10 @@ export class Machine {
       return result
     } catch (error) {
       this.trace.add(this.scheduler.now, operation, 'failed', error)
-      if (error instanceof Error) this.withStack(error)
+      if (error instanceof Error) {
+        if (operation.failure !== undefined || isOfTheWorld(error)) markSimulated(error)
+        this.withStack(error)
+      }
       throw error
     }
   }
@@ -136,7 +150,7 @@ export class Machine {
     operation.caller.over(operation)
   }
 
-  cutPower(): void {
+  cutPower(leaves: Survival): void {
     this.trace.note(this.scheduler.now, 'power cut')
     for (const process of this.#processes) process.die('power-cut')
     this.scheduler.abandon(
@@ -146,16 +160,20 @@ export class Machine {
     this.#processes.length = 0
     this.#boots += 1
     this.medium = { ...this.medium, usedBytes: 0 }
-    this.tree = this.tree.survivor(this.medium, createFate(this.random))
+    const before = this.tree
+    this.tree = before.survivor(this.medium, fateBy(leaves, createFate(this.choices)))
+    if (this.options.traceLines > 0)
+      for (const loss of losses(before, this.tree, this.options.rules.sectorBytes))
+        this.trace.note(this.scheduler.now, loss)
   }
 
-  kill(process: SimProcess): void {
+  kill(process: SimProcess, note = 'is killed'): void {
     if (!process.isAlive) return
-    this.trace.note(this.scheduler.now, `kill of process ${process.owner.pid}`)
+    this.trace.note(this.scheduler.now, `process ${process.owner.pid} ${note}`)
     process.die('kill')
     this.scheduler.abandon(
       (operation) => operation.caller === process,
-      (operation) => operation.stage !== 'issued' || !this.random.chance(LOST_WITH_PROCESS_CHANCE),
+      (operation) => operation.stage !== 'issued' || !this.choices.chance(LOST_WITH_PROCESS_CHANCE),
     )
   }
 
@@ -165,23 +183,27 @@ export class Machine {
 
   /** A machine on which the power was cut now; this one goes on. */
   afterPowerCut(source: number | 'none' | 'all'): Machine {
-    const random = new Random(typeof source === 'number' ? source : this.options.seed)
-    const copy = new Machine(this.options, random)
-    copy.medium = { ...this.medium, usedBytes: 0, random, now: () => copy.scheduler.now }
-    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? random : source))
+    const choices = new Random(typeof source === 'number' ? source : this.options.seed)
+    const copy = new Machine(this.options, choices)
+    copy.medium = { ...this.medium, usedBytes: 0, choices, now: () => copy.scheduler.now }
+    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? choices : source))
     copy.#boots = this.#boots + 1
     copy.#pids = this.#pids
     return copy
   }
 
   #prepare(operation: Operation, fault: Fault): void {
-    if (typeof fault === 'string') this.#strike(operation, fault, WHENS[this.random.below(WHENS.length)])
-    else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when)
-    else if ('error' in fault) operation.failure = fault.error
-    else operation.limit = fault.short
+    if (fault === 'lie') operation.isLie = true
+    else if (typeof fault === 'string') this.#strike(operation, fault, this.choices.pick(MOMENTS), 'some')
+    else if ('crash' in fault) this.#strike(operation, fault.crash, fault.when, fault.leaves ?? 'some')
+    else {
+      operation.delayMs = fault.delayMs ?? 0
+      if ('error' in fault) operation.failure = fault.error
+      else if ('short' in fault) operation.limit = fault.short
+    }
   }
 
-  #strike(operation: Operation, crash: Crash, when: (typeof WHENS)[number] | undefined): never {
+  #strike(operation: Operation, crash: Crash, when: Moment, leaves: Survival): never {
     operation.isTorn = when === 'middle'
     try {
       if (when !== 'before') operation.begin()
@@ -189,15 +211,21 @@ export class Machine {
     } catch {
       // It had no effect then.
     }
-    this.trace.add(this.scheduler.now, operation, `struck: ${crash}`)
+    this.trace.add(this.scheduler.now, operation, `meets a ${crash} ${MOMENT_TEXTS[when]}`)
     operation.isStruck = true
-    if (crash === 'power-cut') this.cutPower()
+    if (crash === 'power-cut') this.cutPower(leaves)
     else this.kill(operation.caller)
     throw operation.caller.deathError()
   }
 }
 
-const WHENS = ['before', 'middle', 'after'] as const
+const MOMENTS = ['before', 'middle', 'after'] as const
+
+const MOMENT_TEXTS = {
+  before: 'before it takes effect',
+  middle: 'halfway',
+  after: 'when it is done, before its answer',
+}
 
 /** Owners that do not know their thread are compared by process. */
 function isSame(one: Owner, other: Owner): boolean {

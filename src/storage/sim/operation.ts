@@ -60,6 +60,10 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
   isStruck = false
   /** A fault makes it read or write no more than this. */
   limit: number = Infinity
+  /** A fault makes it take so much longer. */
+  delayMs = 0
+  /** A fault makes a sync answer without having done anything. */
+  isLie = false
   /** A fault makes it fail with this code. */
   failure: string | undefined
   result: Result | undefined

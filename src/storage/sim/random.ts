@@ -1,14 +1,17 @@
+import { Choices } from './choices.js'
+
 /**
  * A small generator of random numbers that always says the same for the same seed: sfc32 ("small fast counting", Chris
  * Doty-Humphrey, PractRand). Fit for simulations, not for secrets.
  */
-export class Random {
+export class Random extends Choices {
   #a: number
   #b: number
   #c: number
   #counter = 1
 
   constructor(seed: number) {
+    super()
     this.#a = seed | 0
     this.#b = Math.floor(seed / 2 ** 32) | 0
     this.#c = 0x9e3779b9 | 0
@@ -26,15 +29,15 @@ export class Random {
     return sum >>> 0
   }
 
-  /** An integer from 0 to `limit - 1`; 0 for a limit of 0. Limits to 2^53 - 1. */
   below(limit: number): number {
+    if (limit <= 1) return 0
     if (limit <= 2 ** 32) return Math.floor((this.bits() / 2 ** 32) * limit)
     const fraction = (this.bits() * 2 ** 21 + (this.bits() >>> 11)) / 2 ** 53
     return Math.min(limit - 1, Math.floor(fraction * limit))
   }
 
-  /** True with this probability. */
   chance(probability: number): boolean {
-    return this.bits() < probability * 2 ** 32
+    if (probability <= 0) return false
+    return probability >= 1 || this.bits() < probability * 2 ** 32
   }
 }

@@ -1,26 +1,22 @@
 import { SimStorage } from '../sim-storage.js'
 import type { Owner } from '../storage.js'
+import type { Choices } from './choices.js'
+import { checkRules, DEFAULT_RULES, type DiskRules, type Survival } from './disk-rules.js'
 import { createFate } from './fate.js'
-import type { FaultHook } from './faults.js'
+import type { Crash, FaultHook } from './faults.js'
 import { Machine } from './machine.js'
 import type { SimProcess } from './sim-process.js'
 
-export interface SimDiskOptions {
-  /** The same seed, and the same calls, make the same run. */
+/** The knobs, and how a disk is watched; everything has a default. */
+export interface SimDiskOptions extends Partial<DiskRules> {
+  /** The same seed, and the same calls, make the same run. Default 1. */
   readonly seed?: number
-  /** What the device writes whole or not at all: 512 (the default), 1024, 2048 or 4096. */
-  readonly sectorBytes?: number
-  /** False: every birth time is 0. */
-  readonly birthTimes?: boolean
-  /** False: `syncDirectory` answers false, and does nothing. */
-  readonly directorySync?: boolean
-  /** The chance that a new file gets the inode number of one that is gone; by default 1/2. */
-  readonly inodeReuse?: number
-  /** How many lines the trace holds; by default none. */
+  /** Where choices are drawn from instead: the disk shares them with whoever drives it. */
+  readonly choices?: Choices
+  /** How many lines the trace holds. Default 0. */
   readonly traceLines?: number
-  /** Whether the memory of unfinished writes is watched for changes (see `violations`); by default it is. */
+  /** Whether the memory of unfinished writes is watched for changes (`violations`). Default true. */
   readonly watchMemory?: boolean
-  readonly host?: string
 }
 
 /**
@@ -45,13 +41,12 @@ export class SimDisk {
   readonly #processes: Map<SimStorage, SimProcess> = new Map()
 
   constructor(options: SimDiskOptions = {}) {
-    const { seed = 1, sectorBytes = 512, inodeReuse = 0.5, traceLines = 0, host = 'sim-host' } = options
-    if (![512, 1024, 2048, 4096].includes(sectorBytes))
-      throw new RangeError(`no device has sectors of ${sectorBytes} bytes`)
-    const { birthTimes: hasBirthTimes = true, directorySync: hasDirectorySync = true } = options
-    const { watchMemory: watchesMemory = true } = options
-    const flags = { hasBirthTimes, hasDirectorySync, watchesMemory }
-    this.#machine = new Machine({ seed, sectorBytes, inodeReuse, traceLines, host, ...flags })
+    const { seed = 1, choices, traceLines = 0, watchMemory = true, ...knobs } = options
+    for (const name of Object.keys(knobs))
+      if (!(name in DEFAULT_RULES)) throw new TypeError(`a simulated disk has no option ${name}`)
+    const rules = { ...DEFAULT_RULES, ...knobs }
+    checkRules(rules)
+    this.#machine = new Machine({ seed, choices, rules, traceLines, watchMemory })
   }
 
   /** Starts a process, or a thread of one: `identity` names what is to be other than by default. */
@@ -65,10 +60,10 @@ export class SimDisk {
   /**
    * Cuts the power, and starts the machine again: another boot, and what has survived. Every process from before is dead:
    * calls that wait reject now, and each later call fails, with a `PowerLossError`. Callbacks of `soon` still run, so that
-   * nothing hangs; timers do not.
+   * nothing hangs; timers do not. What no sync has covered survives in part, or none or all of it does.
    */
-  cutPower(): void {
-    this.#machine.cutPower()
+  cutPower(leaves: Survival = 'some'): void {
+    this.#machine.cutPower(leaves)
   }
 
   /**
@@ -78,9 +73,17 @@ export class SimDisk {
    */
   killProcess(storage?: SimStorage): void {
     if (storage === undefined) return this.#machine.killAll()
-    const process = this.#processes.get(storage)
-    if (process === undefined) throw new TypeError('this process belongs to another disk')
-    this.#machine.kill(process)
+    this.#machine.kill(this.#processOf(storage))
+  }
+
+  /** Ends a process as if by itself: its files are closed for it, and calls under way are as those of a killed one. */
+  endProcess(storage: SimStorage): void {
+    this.#machine.kill(this.#processOf(storage), 'ends')
+  }
+
+  /** What a process has died of; undefined while it lives. One that has ended counts as killed. */
+  deathOf(storage: SimStorage): Crash | undefined {
+    return this.#processOf(storage).death
   }
 
   /** Asked about each operation; see faults.ts for ready-made ones. */
@@ -123,7 +126,7 @@ export class SimDisk {
   /** The system writes a file back by itself and fails: the loss of a failed sync, told at the next sync of each descriptor. */
   failWriteback(path: string): void {
     const file = this.#machine.tree.fileAt(path)
-    file.failWriteback(file.sequence, createFate(this.#machine.random))
+    file.failWriteback(file.sequence, createFate(this.#machine.choices))
   }
 
   /** The system forgets what it has cached of a file and can read again: after a failed sync, reads see what was lost. */
@@ -131,9 +134,17 @@ export class SimDisk {
     this.#machine.tree.fileAt(path).evict()
   }
 
-  /** Flips the bits of `xor` in one byte, on the disk and in the cache. */
-  corrupt(path: string, position: number, xor: number): void {
-    this.#machine.tree.fileAt(path).corrupt(position, xor)
+  /**
+   * Bit rot: flips the bits of `xor` in one byte, on the disk, whatever a sync has promised. Reads see it at once, or, as
+   * the page cache is well, when the disk is read again: after `dropCache`, or another boot.
+   */
+  corrupt(path: string, position: number, xor: number, seen: 'at-once' | 'when-read-again' = 'at-once'): void {
+    this.#machine.tree.fileAt(path).corrupt(position, xor, seen === 'at-once')
+  }
+
+  /** Changes who may do what with a file or a directory, durably: processes are its owner, and not root. */
+  setPermissions(path: string, permissions: number): void {
+    this.#machine.tree.setPermissions(path, permissions)
   }
 
   /** The paths of all files, sorted. */
@@ -196,5 +207,16 @@ export class SimDisk {
    */
   get violations(): readonly string[] {
     return this.#machine.watch.violations
+  }
+
+  /** Puts a line of your own into the trace. */
+  note(text: string): void {
+    this.#machine.trace.note(this.now, text)
+  }
+
+  #processOf(storage: SimStorage): SimProcess {
+    const process = this.#processes.get(storage)
+    if (process === undefined) throw new TypeError('this process belongs to another disk')
+    return process
   }
 }

@@ -12,6 +12,30 @@ export class ProcessDeathError extends Error {
   readonly code: string = 'SIM_PROCESS_DEATH'
 }
 
+/** What a disk or a system does to a program, and a program cannot bring about by mistake. */
+const WORLD_CODES: ReadonlySet<unknown> = new Set(['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'EFBIG', 'EINTR'])
+
+const simulated = new WeakSet<Error>()
+
+export function isOfTheWorld(error: NodeJS.ErrnoException): boolean {
+  return WORLD_CODES.has(error.code)
+}
+
+export function markSimulated(error: Error): void {
+  simulated.add(error)
+}
+
+/**
+ * Whether an error is the doing of a simulated disk: a crash, a failure from a fault hook, or one of those that only the
+ * world brings about (ENOSPC, EIO, EDQUOT, EROFS, EMFILE, EFBIG, EINTR). Looks through `cause`, and into an AggregateError.
+ */
+export function isSimulated(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error instanceof PowerLossError || error instanceof ProcessDeathError || simulated.has(error)) return true
+  if (error instanceof AggregateError && error.errors.some((inner) => isSimulated(inner))) return true
+  return isSimulated(error.cause)
+}
+
 /** An error as Node's file system calls throw it. */
 export function systemError(code: string, syscall: string, path?: string, to?: string): NodeJS.ErrnoException {
   const { errno, text } = describe(code)

@@ -1,9 +1,10 @@
 import type { Clock, Owner, Owners } from '../storage.js'
+import type { Crash } from './faults.js'
 import type { FileDescription } from './file-description.js'
 import type { Machine } from './machine.js'
 import type { Medium } from './medium.js'
 import type { Operation } from './operation.js'
-import { PowerLossError, ProcessDeathError, withoutStack } from './sim-errors.js'
+import { PowerLossError, ProcessDeathError, systemError, withoutStack } from './sim-errors.js'
 import type { Tree } from './tree.js'
 
 /**
@@ -16,7 +17,7 @@ export class SimProcess {
   readonly clock: Clock
   readonly #machine: Machine
   readonly #open: Set<FileDescription> = new Set()
-  #death: 'power-cut' | 'kill' | undefined
+  #death: Crash | undefined
   #unfinished = 0
 
   constructor(machine: Machine, owner: Owner) {
@@ -34,6 +35,10 @@ export class SimProcess {
       startTimer: (delayMs, callback) =>
         this.isAlive ? machine.scheduler.startTimer(this, delayMs, callback) : () => undefined,
     }
+  }
+
+  get death(): Crash | undefined {
+    return this.#death
   }
 
   get isAlive(): boolean {
@@ -67,7 +72,7 @@ export class SimProcess {
     )
   }
 
-  die(death: 'power-cut' | 'kill'): void {
+  die(death: Crash): void {
     this.#death ??= death
     this.#machine.scheduler.stopTimers(this)
     this.#closeAll()
@@ -80,13 +85,24 @@ export class SimProcess {
     return count
   }
 
+  get openFiles(): number {
+    return this.#open.size
+  }
+
+  /** One more file is to be opened: fails if there are too many. */
+  checkOpenFiles(path: string): void {
+    const { openFilesMax } = this.medium.rules
+    if (openFilesMax === Infinity || this.#machine.openFilesOf(this.owner.pid) < openFilesMax) return
+    throw systemError('EMFILE', 'open', path)
+  }
+
   opened(description: FileDescription): FileDescription {
     this.#open.add(description)
     return description
   }
 
   closing(description: FileDescription): void {
-    this.#machine.watch.closing(description.path, description.unanswered)
+    if (this.isAlive) this.#machine.watch.closing(description.path, description.unanswered)
   }
 
   closed(description: FileDescription): void {
@@ -115,6 +131,7 @@ export class SimProcess {
     scheduler.pass()
     this.#mustLive()
     this.#machine.begin(operation)
+    if (operation.delayMs > 0) scheduler.sleep(operation.delayMs)
     if (operation.isLong) scheduler.pass()
     this.#mustLive()
     return this.#machine.complete(operation)

@@ -1,7 +1,7 @@
 import { nextTick } from 'node:process'
 
+import type { Choices } from './choices.js'
 import type { Operation } from './operation.js'
-import type { Random } from './random.js'
 
 /** What a scheduler runs operations with. */
 export interface Performer {
@@ -30,17 +30,19 @@ const RESOLVED = Promise.resolve()
  */
 export class SimScheduler {
   readonly #performer: Performer
-  readonly #random: Random
+  readonly #choices: Choices
   #now = 0
   #operations: Operation[] = []
+  /** Operations that a fault has made slow, by when they go on. */
+  #delayed: { readonly due: number; readonly operation: Operation }[] = []
   readonly #soon: (() => void)[] = []
   #timers: Timer[] = []
   #waiters: (() => void)[] = []
   #isAwake = false
 
-  constructor(performer: Performer, random: Random) {
+  constructor(performer: Performer, choices: Choices) {
     this.#performer = performer
-    this.#random = random
+    this.#choices = choices
   }
 
   get now(): number {
@@ -74,20 +76,27 @@ export class SimScheduler {
   /** A blocking call takes time, and others use it: waiting operations take effect, but their answers wait. */
   pass(): void {
     this.#tick()
-    while (this.#operations.length > 0 && this.#random.chance(PASSING_CHANCE)) {
-      this.#advance(this.#random.below(this.#operations.length), false)
+    while (this.#operations.length > 0 && this.#choices.chance(PASSING_CHANCE)) {
+      this.#advance(this.#choices.below(this.#operations.length), false)
     }
+  }
+
+  /** A blocking call is slow. */
+  sleep(ms: number): void {
+    this.#now += ms
   }
 
   /** Rejects what waits, and takes it out; what `isKept` says is kept goes on without anybody waiting. */
   abandon(isMeant: (operation: Operation) => boolean, isKept: (operation: Operation) => boolean): void {
-    for (const operation of this.#operations.filter(isMeant)) {
+    const delayed = this.#delayed.map(({ operation }) => operation)
+    for (const operation of [...this.#operations, ...delayed].filter(isMeant)) {
       operation.answer?.reject(operation.caller.deathError())
       operation.answer = undefined
       if (!operation.isStruck && isKept(operation)) operation.detach()
       else this.#end(operation)
     }
     this.#operations = this.#operations.filter(({ stage }) => stage !== 'over')
+    this.#delayed = this.#delayed.filter(({ operation }) => operation.stage !== 'over')
   }
 
   /** Resolves when nothing is under way. Timers are not waited for. */
@@ -126,11 +135,14 @@ export class SimScheduler {
     this.#isAwake = false
     try {
       if (this.#soon.length > 0) this.#runSoon()
-      else if (this.#operations.length === 0) this.#answerWaiters()
-      // Nobody can tell steps from one another that call nobody back.
-      else while (this.#operations.length > 0 && !this.#goOn());
+      else if (this.#operations.length > 0) {
+        // Nobody can tell steps from one another that call nobody back.
+        while (this.#operations.length > 0 && !this.#goOn());
+      } else if (this.#delayed.length > 0) this.#skipToNext()
+      else this.#answerWaiters()
     } finally {
-      if (this.#soon.length > 0 || this.#operations.length > 0 || this.#waiters.length > 0) this.#wake()
+      const isBusy = this.#soon.length > 0 || this.#operations.length > 0 || this.#delayed.length > 0
+      if (isBusy || this.#waiters.length > 0) this.#wake()
     }
   }
 
@@ -142,12 +154,37 @@ export class SimScheduler {
   /** One step. True if somebody was called back. */
   #goOn(): boolean {
     this.#tick()
+    if (this.#delayed.length > 0) this.#resumeDelayed()
     const timer = this.#timers[0]
     const isDue = timer !== undefined && timer.due <= this.#now
-    const choice = this.#random.below(this.#operations.length + (isDue ? 1 : 0))
+    const choice = this.#choices.below(this.#operations.length + (isDue ? 1 : 0))
     if (choice < this.#operations.length) return this.#advance(choice, true)
     if (timer) this.#fire(timer)
     return true
+  }
+
+  #delay(operation: Operation): void {
+    const due = this.#now + operation.delayMs
+    const place = this.#delayed.findIndex((other) => other.due > due)
+    this.#delayed.splice(place === -1 ? this.#delayed.length : place, 0, { due, operation })
+    operation.delayMs = 0
+  }
+
+  #resumeDelayed(): void {
+    for (let first = this.#delayed[0]; first && first.due <= this.#now; first = this.#delayed[0]) {
+      this.#delayed.shift()
+      this.#operations.push(first.operation)
+    }
+  }
+
+  /** Nothing goes on but what is slow: time passes to the end of that, or to a timer before it. */
+  #skipToNext(): void {
+    const due = this.#delayed[0]?.due ?? this.#now
+    const timer = this.#timers[0]
+    const isTimerFirst = timer !== undefined && timer.due < due
+    this.#now = Math.max(this.#now, isTimerFirst ? timer.due : due)
+    if (isTimerFirst) this.#fire(timer)
+    else this.#resumeDelayed()
   }
 
   #answerWaiters(): void {
@@ -165,23 +202,32 @@ export class SimScheduler {
     const operation = this.#operations[place]
     if (operation === undefined) return false
     this.#run(operation)
-    if (operation.stage === 'landed' && mayAnswer && !this.#random.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
+    if (operation.stage === 'begun' && operation.delayMs > 0) {
+      this.#takeOut(this.#operations.indexOf(operation))
+      this.#delay(operation)
+      return false
+    }
+    if (operation.stage === 'landed' && mayAnswer && !this.#choices.chance(LATE_ANSWER_CHANCE)) this.#answer(operation)
     if (operation.stage !== 'over') return false
     // A power cut on the way has taken it out already, and the others with it.
-    if (this.#operations[place] === operation) {
-      const last = this.#operations.pop()
-      if (last && last !== operation) this.#operations[place] = last
-    }
+    if (this.#operations[place] === operation) this.#takeOut(place)
     return true
+  }
+
+  /** The others keep their order, so that the first is the one that waits longest. Few wait: `splice` costs more. */
+  #takeOut(place: number): void {
+    const operations = this.#operations
+    for (let at = place + 1; at < operations.length; at += 1) operations[at - 1] = operations[at] as Operation
+    operations.length -= 1
   }
 
   #run(operation: Operation): void {
     try {
       if (operation.stage === 'issued') {
-        operation.isTorn = this.#random.chance(TORN_CHANCE)
+        operation.isTorn = this.#choices.chance(TORN_CHANCE)
         operation.stage = 'begun'
         this.#performer.begin(operation)
-        if (operation.isLong && this.#random.chance(PAUSE_CHANCE)) return
+        if (operation.delayMs > 0 || (operation.isLong && this.#choices.chance(PAUSE_CHANCE))) return
       }
       if (operation.stage === 'begun') {
         operation.result = this.#performer.complete(operation)
@@ -212,9 +258,9 @@ export class SimScheduler {
 
   /** Mostly a little; now and then the whole machine stands still. */
   #tick(): void {
-    const bits = this.#random.bits()
+    const bits = this.#choices.below(2 ** 28)
     const fraction = (bits & 0xffff) / 0x10000
-    const kind = bits >>> 20
-    this.#now += fraction * (kind === 0 ? 300 : kind < 16 ? 20 : 0.1) + 0.001
+    const kind = bits >>> 16
+    this.#now += fraction * (kind < 4080 ? 0.1 : kind < 4095 ? 20 : 300) + 0.001
   }
 }

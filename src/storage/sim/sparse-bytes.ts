@@ -1,4 +1,4 @@
-import { allocate } from './memory.js'
+import { allocate, copyOf } from './memory.js'
 
 export const PAGE_BYTES = 4096
 
@@ -8,7 +8,10 @@ export const PAGE_BYTES = 4096
  */
 export class SparseBytes {
   #size = 0
-  readonly #pages: Map<number, Uint8Array> = new Map()
+  #pages: Map<number, Uint8Array> = new Map()
+  /** A clone may have the same pages: those that are not `#own` are copied before they change. */
+  #isShared = false
+  #own: Set<number> | undefined
 
   get size(): number {
     return this.#size
@@ -56,7 +59,7 @@ export class SparseBytes {
   zeroFrom(position: number): void {
     const start = position % PAGE_BYTES
     const first = (position - start) / PAGE_BYTES
-    if (start > 0) this.#pages.get(first)?.fill(0, start)
+    if (start > 0 && this.#pages.has(first)) this.#pageAt(first).fill(0, start)
     for (const index of this.#pages.keys()) {
       if (index > first || (index === first && start === 0)) this.#pages.delete(index)
     }
@@ -65,13 +68,21 @@ export class SparseBytes {
   clone(): SparseBytes {
     const copy = new SparseBytes()
     copy.#size = this.#size
-    for (const [index, page] of this.#pages) copy.#pageAt(index).set(page)
+    copy.#pages = new Map(this.#pages)
+    for (const bytes of [this, copy]) {
+      bytes.#isShared = true
+      bytes.#own = undefined
+    }
     return copy
   }
 
+  /** A page that may be changed. */
   #pageAt(index: number): Uint8Array {
-    let page = this.#pages.get(index)
-    if (page === undefined) this.#pages.set(index, (page = allocate(PAGE_BYTES)))
-    return page
+    const page = this.#pages.get(index)
+    if (page !== undefined && !(this.#isShared && this.#own?.has(index) !== true)) return page
+    const own = page === undefined ? allocate(PAGE_BYTES) : copyOf(page)
+    this.#pages.set(index, own)
+    if (this.#isShared) (this.#own ??= new Set()).add(index)
+    return own
   }
 }

@@ -1,4 +1,5 @@
-import type { Fate } from './fate.js'
+import type { DiskRules } from './disk-rules.js'
+import { fateBy, type Fate } from './fate.js'
 import { PAGE_BYTES, type SparseBytes } from './sparse-bytes.js'
 
 /** One write or change of size that no sync has made durable yet. */
@@ -22,20 +23,52 @@ export function survivingContent(
   durable: SparseBytes,
   changes: readonly Change[],
   fate: Fate,
-  sectorBytes: number,
+  rules: DiskRules,
 ): SparseBytes {
   const content = durable.clone()
-  const cuts = resize(content, changes, fate, sectorBytes)
+  if (rules.writeOrder === 'in-order') return survivingPrefix(content, changes, fateBy(rules.unsyncedData, fate), rules)
+  const { sectorBytes } = rules
+  const cuts = resize(content, changes, fateBy(rules.unsyncedSizes, fate), sectorBytes)
   const size = content.size
+  const dataFate = fateBy(rules.unsyncedData, fate)
   for (const [page, versions] of versionsByPage(changes)) {
     const start = page * PAGE_BYTES
-    const atOnce = fate.isPageWhole() ? fate.version(versions.length) : undefined
+    const atOnce = dataFate.isPageWhole() ? dataFate.version(versions.length) : undefined
     for (let sector = start; sector < start + PAGE_BYTES; sector += sectorBytes) {
-      placeSector(content, sector, sectorBytes, versions, atOnce ?? fate, cuts)
+      placeSector(content, sector, versions, dataFate, atOnce, cuts, rules)
     }
   }
   content.zeroFrom(size)
   return content
+}
+
+/** The same where writes survive in their order: the first ones, and of the next one the first sectors. */
+function survivingPrefix(
+  content: SparseBytes,
+  changes: readonly Change[],
+  fate: Fate,
+  { sectorBytes, tornSectorChance }: DiskRules,
+): SparseBytes {
+  const count = fate.prefix(changes.length)
+  for (const change of changes.slice(0, count)) applyChange(content, change)
+  const next = changes[count]
+  if (next?.image === undefined) return content
+  const { image, position } = next
+  const whole = fate.prefix(image.length / sectorBytes) * sectorBytes
+  const torn = whole < image.length ? (fate.tear(tornSectorChance, sectorBytes) ?? 0) : 0
+  if (whole + torn === 0) return content
+  const end = position + whole + torn
+  const size = Math.max(content.size, Math.min(next.size, end))
+  content.copyFrom(image.subarray(0, whole + torn), position)
+  content.zeroFrom(size)
+  content.resize(size)
+  return content
+}
+
+/** Lets a change take effect. */
+export function applyChange(bytes: SparseBytes, { image, position, size, sizeBefore }: Change): void {
+  if (image) bytes.copyFrom(image, position)
+  if (size !== sizeBefore) bytes.resize(size)
 }
 
 /** Lets a prefix of the changes of size take effect. Returns the truncations among them. */
@@ -57,19 +90,20 @@ function resize(content: SparseBytes, changes: readonly Change[], fate: Fate, se
   return cuts
 }
 
-/** Places one version of a sector, or leaves the durable one; `choice` says how many of the page's changes may be seen. */
+/** Places one version of a sector, or leaves the durable one; of a page that survives at once, the first `atOnce` changes. */
 function placeSector(
   content: SparseBytes,
   sector: number,
-  sectorBytes: number,
   changes: readonly Change[],
-  choice: Fate | number,
+  fate: Fate,
+  atOnce: number | undefined,
   cuts: readonly Change[],
+  { sectorBytes, tornSectorChance }: DiskRules,
 ): void {
-  const versions = (typeof choice === 'number' ? changes.slice(0, choice) : changes).filter(
+  const versions = (atOnce === undefined ? changes : changes.slice(0, atOnce)).filter(
     ({ position, image }) => image && position <= sector && sector < position + image.length,
   )
-  const survivors = typeof choice === 'number' ? versions.length : choice.version(versions.length)
+  const survivors = atOnce === undefined ? fate.version(versions.length) : versions.length
   const version = versions[survivors - 1]
   if (version?.image === undefined) return
   const offset = sector - version.position
@@ -79,7 +113,7 @@ function placeSector(
     if (cut.sequence > version.sequence && cut.size < sector + sectorBytes)
       bytes.fill(0, Math.max(0, cut.size - sector))
   }
-  content.copyFrom(bytes, sector)
+  content.copyFrom(tornSectorChance > 0 ? bytes.subarray(0, fate.tear(tornSectorChance, sectorBytes)) : bytes, sector)
 }
 
 function versionsByPage(changes: readonly Change[]): Map<number, Change[]> {

@@ -15,7 +15,8 @@ export class Trace {
   }
 
   add(now: number, operation: Operation, event: string, result?: unknown): void {
-    if (this.#limit > 0) this.#push(now, `${describe(operation)} ${event}${describeResult(result)}`)
+    if (this.#limit > 0)
+      this.#push(now, `${describe(operation)} ${event}${describeFault(operation)}${describeResult(result)}`)
   }
 
   note(now: number, text: string): void {
@@ -33,6 +34,11 @@ function describe({ index, kind, path, to, position, length, isBlocking, process
   const where = `${path}${to === undefined ? '' : ` -> ${to}`}`
   const range = `${position === undefined ? '' : ` at ${position}`}${length === undefined ? '' : ` of ${length}`}`
   return `#${index} ${who} ${kind}${isBlocking ? 'Sync' : ''} ${where}${range}`
+}
+
+/** What a fault has done to it that its result does not tell. */
+function describeFault({ limit, isLie }: Operation): string {
+  return `${limit === Infinity ? '' : ' (made short)'}${isLie ? ' (a lie)' : ''}`
 }
 
 function describeResult(result: unknown): string {

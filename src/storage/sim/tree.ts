@@ -43,12 +43,14 @@ export class Tree {
     const { node } = place
     if (node === undefined) {
       if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
-      this.#mustBeWritable(call)
+      this.#mustBeWritable(call, place.directory)
       return this.#createFile(place, permissions)
     }
     if (mode === 'create') throw failure('EEXIST', call)
     if (node.kind === 'link') throw failure('ELOOP', call)
     if (node.kind === 'directory' && mode !== 'read') throw failure('EISDIR', call)
+    const needed = mode === 'read' ? 0o400 : 0o600
+    if (node.kind === 'file' && (node.permissions & needed) !== needed) throw failure('EACCES', call)
     if (mode !== 'read') this.#mustBeWritable(call)
     if (node.kind === 'file' && mode === 'replace') node.truncate(0)
     return node
@@ -94,11 +96,12 @@ export class Tree {
 
   rename(from: string, to: string): void {
     const call = { syscall: 'rename', path: from, to }
-    this.#mustBeWritable(call)
     const source = this.#find(call, from, false)
     const target = this.#find(call, to, false)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
+    this.#mustBeWritable(call, source.directory)
+    this.#mustBeWritable(call, target.directory)
     if (isWithin(node, target.directory)) throw failure('EINVAL', call)
     if (target.node && isWithin(target.node, source.directory)) throw failure('ENOTEMPTY', call)
     if (node === target.node) return
@@ -123,7 +126,7 @@ export class Tree {
     if (node === undefined) throw failure('ENOENT', call)
     const target = this.#find(call, to, false)
     if (target.node) throw failure('EEXIST', call)
-    this.#mustBeWritable(call)
+    this.#mustBeWritable(call, target.directory)
     if (node.kind === 'directory') throw failure('EPERM', call)
     target.directory.change([[target.name, node]])
     node.links += 1
@@ -132,12 +135,20 @@ export class Tree {
 
   unlink(path: string): void {
     const call = { syscall: 'unlink', path }
-    this.#mustBeWritable(call)
     const { directory, name, node } = this.#find(call, path, false)
     if (node === undefined) throw failure('ENOENT', call)
+    this.#mustBeWritable(call, directory)
     if (node.kind === 'directory') throw failure('EISDIR', call)
     directory.change([[name, undefined]])
     this.#drop(node)
+  }
+
+  /** Of a file or a directory, durable at once. */
+  setPermissions(path: string, permissions: number): void {
+    const call = { syscall: 'chmod', path }
+    const { node } = this.#find(call, path, true)
+    if (node === undefined || node.kind === 'link') throw failure('ENOENT', call)
+    node.permissions = permissions
   }
 
   /** Makes a directory, and its name durable. */
@@ -175,25 +186,27 @@ export class Tree {
 
   /** The names, directories and files as they are after a power cut. */
   survivor(medium: Medium, fate: Fate): Tree {
+    const { unsyncedNames } = medium.rules
     const survivors = new Map<Node, Node>()
     const survivorOf = (node: Node, parent: DirectoryNode): Node => {
       let copy = survivors.get(node)
       if (copy === undefined) {
         if (node.kind === 'file') copy = surviveFile(node, medium, fate)
         else if (node.kind === 'link') copy = new LinkNode(node.identity, node.target)
-        else copy = node.survivor(parent, fate, survivorOf)
+        else copy = node.survivor(parent, fate, unsyncedNames, survivorOf)
         survivors.set(node, copy)
       }
       if (copy.kind === 'file' && copy.home !== parent) copy.home = copy.links === 0 ? parent : undefined
       if (copy.kind !== 'directory') copy.links += 1
       return copy
     }
-    const root = this.#root.survivor(undefined, fate, survivorOf)
+    const root = this.#root.survivor(undefined, fate, unsyncedNames, survivorOf)
     return new Tree(medium, this.#inodes.survivor(medium), root)
   }
 
-  #mustBeWritable(call: Call): void {
+  #mustBeWritable(call: Call, directory?: DirectoryNode): void {
     if (this.#medium.isReadOnly) throw failure('EROFS', call)
+    if (directory && (directory.permissions & 0o300) !== 0o300) throw failure('EACCES', call)
   }
 
   #createFile({ directory, name }: Place, permissions: number): FileNode {
@@ -226,31 +239,53 @@ export class Tree {
   /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
   #find(call: Call, path: string, isEndFollowed: boolean): Place {
     if (path === '') throw failure('ENOENT', call)
-    let place: Place = { directory: this.#root, name: '.', node: this.#root }
-    const parts = path.split('/').toReversed()
+    let parts = partsOf(path)
+    let directory = this.#root
+    let name = '.'
+    let node: Node | undefined = this.#root
     let links = 0
-    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-      const { node } = place
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts[index] as string
       if (node === undefined) throw failure('ENOENT', call)
       if (node.kind !== 'directory') throw failure('ENOTDIR', call)
-      if (part === '' || part === '.') continue
+      if (part === '.') continue
+      directory = node
+      name = part
       if (part === '..') {
-        place = { directory: node, name: '.', node: node.parent ?? node }
+        node = directory = node.parent ?? node
+        name = '.'
         continue
       }
       if (part.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
-      const next = node.get(part)
-      if (next?.kind !== 'link' || (!isEndFollowed && parts.length === 0)) {
-        place = { directory: node, name: part, node: next }
-        continue
-      }
+      node = directory.get(part)
+      if (node?.kind !== 'link' || (!isEndFollowed && index === parts.length - 1)) continue
       links += 1
       if (links > LINKS_MAX) throw failure('ELOOP', call)
-      if (next.target.startsWith('/')) place = { directory: this.#root, name: '.', node: this.#root }
-      parts.push(...next.target.split('/').toReversed())
+      parts = [...partsOf(node.target), ...parts.slice(index + 1)]
+      index = -1
+      node = directory = node.target.startsWith('/') ? this.#root : directory
+      name = '.'
     }
-    return place
+    return { directory, name, node }
   }
+}
+
+/** Paths come again and again. */
+const knownParts = new Map<string, readonly string[]>()
+const KNOWN_PARTS_MAX = 1000
+
+/** What a path is made of, without what leads nowhere; but a slash or a dot at its end asks for a directory. */
+function partsOf(path: string): readonly string[] {
+  let parts = knownParts.get(path)
+  if (parts === undefined) {
+    parts = path
+      .split('/')
+      .map((part) => (part === '' ? '.' : part))
+      .filter((part, index, all) => part !== '.' || index === all.length - 1)
+    if (knownParts.size >= KNOWN_PARTS_MAX) knownParts.clear()
+    knownParts.set(path, parts)
+  }
+  return parts
 }
 
 function failure(code: string, call: Call): NodeJS.ErrnoException {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { faultOnEach } from '#src/storage/sim/faults.js'
+import { faultFromNth } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { failsWith, fill, letters } from './sim-support.js'
@@ -153,7 +153,7 @@ test('a file system without birth times says 0', () => {
 
 test('a platform without hard links can be had by a fault', () => {
   const disk = new SimDisk()
-  disk.faults = faultOnEach('link', { error: 'EPERM' })
+  disk.faults = faultFromNth('link', 1, { error: 'EPERM' })
   const storage = disk.process()
   storage.openSync('/a', 'create')
   assert.throws(() => storage.linkSync('/a', '/b'), { code: 'EPERM', path: '/a', dest: '/b' })

@@ -1,0 +1,159 @@
+import type { Journal } from '#src/journal/journal.js'
+import { openReader } from '#src/journal/reader.js'
+import type { Lsn } from '#src/lsn.js'
+import type { SimStorage } from '#src/storage/sim-storage.js'
+import type { Choices } from '#src/storage/sim/choices.js'
+
+import { Violation, must } from './model.js'
+import { PATH, type World, codeOf, isCrash } from './world.js'
+
+/** What those do who use one journal at the same time: each of them one step after the other, until one fails. */
+export class Tasks {
+  readonly #world: World
+  readonly #choices: Choices
+  readonly #sizes: () => number
+  readonly #storage: SimStorage
+  readonly #journal: Journal
+
+  constructor(world: World, choices: Choices, sizes: () => number, storage: SimStorage, journal: Journal) {
+    this.#world = world
+    this.#choices = choices
+    this.#sizes = sizes
+    this.#storage = storage
+    this.#journal = journal
+  }
+
+  async run(): Promise<void> {
+    const choices = this.#choices
+    const state = { isOver: false }
+    const tasks = Array.from({ length: choices.between(1, 4) }, () => this.#writer())
+    if (choices.chance(0.1)) tasks.push(this.#reader())
+    if (choices.chance(0.05)) tasks.push(this.#closer())
+    const working = Promise.all(tasks).finally(() => (state.isOver = true))
+    // D10: when nothing is under way any more, everybody has an answer. A few turns are for those who are just being told.
+    const watching = (async () => {
+      for (let turn = 0; turn < 50 && !state.isOver; turn++) await this.#world.disk.settle()
+      if (!state.isOver) throw new Violation('D10: somebody waits, and nothing is under way')
+    })()
+    await Promise.race([working, watching])
+    await working
+  }
+
+  async #writer(): Promise<void> {
+    const steps = this.#choices.between(1, 6)
+    for (let step = 0; step < steps; step++) {
+      try {
+        await this.#step()
+      } catch (error) {
+        this.#world.expectedFailure(error, 'work')
+        this.#world.refusesAfterwards(this.#journal, error)
+        return
+      }
+      this.#world.observe(this.#journal)
+    }
+  }
+
+  async #step(): Promise<void> {
+    const world = this.#world
+    const journal = this.#journal
+    switch (this.#choices.below(14)) {
+      case 0:
+        world.append(journal, this.#sizes())
+        return
+      case 1:
+        journal.flushSync()
+        return
+      case 2:
+        await journal.flush()
+        return
+      case 3: {
+        const lsn = world.append(journal, this.#sizes())
+        world.confirm(journal.syncThroughSync(lsn), lsn)
+        return
+      }
+      case 4:
+        this.#batch()
+        return
+      case 5:
+      case 6: {
+        const lsn = world.append(journal, this.#sizes())
+        world.confirm(await journal.syncThrough(lsn), lsn)
+        return
+      }
+      case 7: {
+        const lsn = this.#choices.below(journal.nextLsn + 1) as Lsn
+        world.confirm(await journal.syncThrough(lsn), lsn)
+        return
+      }
+      case 8:
+        world.append(journal, 0)
+        return
+      case 9: {
+        const lsn = this.#choices.below(journal.nextLsn + 1) as Lsn
+        world.confirm(journal.syncThroughSync(lsn), lsn)
+        return
+      }
+      default:
+        await world.commit(journal, this.#sizes())
+    }
+  }
+
+  /** From an array, or from a generator that uses the same memory for each record. */
+  #batch(): void {
+    const { model, counts } = this.#world
+    const payloads = Array.from({ length: this.#choices.below(5) }, () => this.#world.payload(this.#sizes()))
+    let lsn = model.endLsn
+    for (const payload of payloads) lsn = model.appending(payload)
+    const found = this.#journal.appendBatch(this.#choices.chance(0.5) ? inOneMemory(payloads) : payloads)
+    must(found === lsn, 'D4', () => `a batch ends at ${found}, not at ${lsn}`)
+    for (const payload of payloads) payload.fill(0xee)
+    counts.batches++
+  }
+
+  /** D2, D3: whoever reads while others write gets a prefix, and all that was written when the reader was opened. */
+  async #reader(): Promise<void> {
+    const { model, counts } = this.#world
+    let read = 0
+    try {
+      const written = this.#journal.writtenLsn
+      const reader = openReader(PATH, { storage: this.#storage })
+      try {
+        for await (const { payload } of reader) model.readsRecord(read++, payload)
+        model.readsEnd(read, written)
+        const writtenSince = this.#journal.writtenLsn
+        reader.refresh()
+        for (const { payload } of reader) model.readsRecord(read++, payload)
+        model.readsEnd(read, writtenSince)
+        counts.liveReads++
+      } finally {
+        reader.close()
+      }
+    } catch (error) {
+      this.#world.expectedFailure(error, 'read')
+    }
+  }
+
+  /** Closes the journal while others are at it. */
+  async #closer(): Promise<void> {
+    const world = this.#world
+    for (let turn = this.#choices.below(3); turn > 0; turn--) await world.disk.settle()
+    world.isClosing = true
+    world.counts.closesInFlight++
+    const lsn = this.#journal.nextLsn
+    try {
+      if (this.#choices.chance(0.5)) this.#journal.closeSync()
+      else await this.#journal.close()
+      world.confirm(this.#journal.durableLsn, lsn)
+    } catch (error) {
+      if (!isCrash(error) && codeOf(error) !== 'ERR_FSYS_POISONED') world.expectedFailure(error, 'work')
+    }
+  }
+}
+
+function* inOneMemory(payloads: readonly Uint8Array[]): Generator<Uint8Array> {
+  const memory = new Uint8Array(Math.max(0, ...payloads.map(({ length }) => length)))
+  for (const payload of payloads) {
+    memory.set(payload)
+    yield memory.subarray(0, payload.length)
+  }
+}

@@ -1,0 +1,134 @@
+import { FsysError } from '#src/errors.js'
+import type { Journal } from '#src/journal/journal.js'
+import type { JournalOptions } from '#src/journal/options.js'
+import type { Lsn } from '#src/lsn.js'
+import type { SimDisk } from '#src/storage/sim/sim-disk.js'
+import { PowerLossError, ProcessDeathError } from '#src/storage/sim/sim-errors.js'
+
+import { type Counts, noCounts } from './counts.js'
+import { Model, Violation, must } from './model.js'
+
+export const PATH = '/data/app.wal'
+
+/** A disk with one journal on it, the model of what it must hold, and what is checked wherever it is used. */
+export class World {
+  readonly disk: SimDisk
+  readonly model = new Model()
+  readonly counts: Counts = noCounts()
+  readonly options: JournalOptions
+  /** False: the file system keeps no birth times, so there is no mark. */
+  readonly hasMark: boolean
+  /** Something has been made to go wrong: calls may fail, with the codes that there are for it. */
+  isFaulty = false
+  /** Somebody has closed the journal, or lets go of it: calls may be refused. */
+  isClosing = false
+  #stamp = 0
+
+  constructor(disk: SimDisk, options: JournalOptions, hasMark: boolean) {
+    this.disk = disk
+    this.options = options
+    this.hasMark = hasMark
+    disk.makeDirectory('/data')
+  }
+
+  /** No two records are alike, so that a stale one cannot pass for another; but for empty ones. */
+  payload(length: number): Uint8Array {
+    const payload = new Uint8Array(length)
+    payload.fill(this.#stamp & 0xff)
+    for (let index = 0, stamp = ++this.#stamp; index < Math.min(4, length); index++, stamp >>>= 8) {
+      payload[index] = stamp & 0xff
+    }
+    const { counts } = this
+    counts.records++
+    if (length === 0) counts.emptyRecords++
+    if (length > 512) counts.multiSectorRecords++
+    if (length > (this.options.logBufferBytes ?? 0)) counts.oversizeRecords++
+    if (length > 2 ** 20) counts.hugeRecords++
+    return payload
+  }
+
+  append(journal: Journal, length: number): Lsn {
+    const payload = this.payload(length)
+    const lsn = this.model.appending(payload)
+    const found = journal.append(payload)
+    must(found === lsn, 'D4', () => `an append returns ${found}, not ${lsn}`)
+    // D3: the journal keeps its own copy.
+    payload.fill(0xee)
+    return found
+  }
+
+  async commit(journal: Journal, length: number): Promise<void> {
+    const payload = this.payload(length)
+    const lsn = this.model.appending(payload)
+    const committing = journal.commit(payload)
+    payload.fill(0xee)
+    const found = await committing
+    must(found === lsn, 'D1', () => `a commit resolves to ${found}, not to its own LSN ${lsn}`)
+    this.confirm(lsn, lsn)
+    this.counts.commits++
+  }
+
+  confirm(durable: number, lsn: number): void {
+    must(durable >= lsn, 'D1', () => `${durable} is confirmed for ${lsn}`)
+    this.model.confirmed(durable)
+  }
+
+  observe(journal: Journal): void {
+    this.model.frontiers(journal.durableLsn, journal.writtenLsn, journal.nextLsn)
+  }
+
+  /** D5: from the first failure on, nothing is taken, and nothing that is not durable is confirmed. */
+  refusesAfterwards(journal: Journal, failure: unknown): void {
+    if (isCrash(failure)) return
+    try {
+      journal.append('too late')
+    } catch (error) {
+      const code = codeOf(error)
+      const isRight = code === 'ERR_FSYS_POISONED' || (this.isClosing && code === 'ERR_FSYS_CLOSED')
+      must(isRight, 'D5', () => `an append after a failure says ${code}`)
+      return
+    }
+    throw new Violation('D5: an append after a failure is taken')
+  }
+
+  /** Only what was made to go wrong may go wrong, and it has its code. */
+  expectedFailure(error: unknown, where: 'open' | 'work' | 'read'): void {
+    if (error instanceof Violation) throw error
+    const code = codeOf(error)
+    if (this.isClosing && where === 'work' && code === 'ERR_FSYS_CLOSED') return
+    const cause = error instanceof FsysError && code === 'ERR_FSYS_POISONED' ? error.cause : error
+    if (this.isFaulty && isCrash(cause)) return
+    if (this.isFaulty && FAILURES[where].includes(codeOf(cause))) {
+      if (where === 'work') this.#countFailure((cause as Error).cause as NodeJS.ErrnoException)
+      return
+    }
+    throw new Violation(`D7: ${where} fails with ${String((error as Error).stack)}`)
+  }
+
+  /**
+   * Without a mark, a journal whose first page was lost before anything was confirmed looks like no journal at all, and is
+   * left alone.
+   */
+  hasLostItsBeginning(error: unknown, least: number = this.model.confirmedLsn): boolean {
+    return !this.hasMark && least === 0 && codeOf(error) === 'ERR_FSYS_NOT_A_JOURNAL'
+  }
+
+  #countFailure({ syscall }: NodeJS.ErrnoException): void {
+    if (syscall === 'write') this.counts.failedWrites++
+    else this.counts.failedSyncs++
+  }
+}
+
+const FAILURES: Readonly<Record<'open' | 'work' | 'read', readonly string[]>> = {
+  open: ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE', 'ERR_FSYS_TAIL_NOT_SAVED'],
+  work: ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE'],
+  read: ['ERR_FSYS_IO', 'ERR_FSYS_NO_SPACE'],
+}
+
+export function isCrash(error: unknown): boolean {
+  return error instanceof PowerLossError || error instanceof ProcessDeathError
+}
+
+export function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code)
+}
