@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 
+import type { KernelPool } from '../checksum/kernel-pool.js'
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
@@ -55,17 +56,15 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const { file, isNew } = yield* openOrCreate(storage, path, options)
     if (isNew) undo.push(() => call(storage, 'unlink', path))
     undo.push(() => call(file, 'close'))
-    const blocking = yield* call(storage, 'open', path, 'write')
-    undo.push(() => call(blocking, 'close'))
     const facts = yield* call(file, 'stat')
-    const unregister = register(storage, facts, path, 2, attempt)
+    const unregister = register(storage, facts, path, 1, attempt)
     undo.push(() => atOnce(unregister))
     const recovered: Recovered = { storage, path, file, origin }
     const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
-    const spaces = yield* openSpace(recovered, blocking, recovery.cleanEnd, options)
+    const spaces = yield* openSpace(recovered, recovery.cleanEnd, options)
     return { path, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
@@ -74,39 +73,43 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
   }
 }
 
-/** The attempt to write past the page cache may have padded the file, to a multiple of this at most. */
-const PADDING_BYTES_MAX = 4096
-
 type Space = Pick<OpenedJournal, 'space' | 'carried' | 'notDirect'>
 
-/** The last step: nothing of it may fail. */
+/** The last step: what it opens is closed by whoever closes the journal. */
 function* openSpace(
   { storage, path, file }: Recovered,
-  blocking: StorageFile,
   cleanEnd: number,
   { direct, memory }: Settled<JournalOptions>,
 ): Steps<Space> {
-  const buffered = { waiting: file, blocking }
-  const none = new Uint8Array(0)
-  if (!direct) return { space: new SingleFileSpace(buffered, cleanEnd), carried: none, notDirect: undefined }
-  const kernel = memory.acquire(CHUNK_BYTES)
-  let found: DirectFiles | string
+  const found = direct ? yield* tryDirect(storage, path, file, cleanEnd, memory) : undefined
+  if (typeof found === 'object') {
+    const { waiting, through, alignment, carried } = found
+    const space = new SingleFileSpace({ waiting, blocking: file, through }, paddedEnd(cleanEnd), alignment)
+    return { space, carried, notDirect: undefined }
+  }
+  const blocking = yield* call(storage, 'open', path, 'write')
+  const space = new SingleFileSpace({ waiting: file, blocking }, direct ? paddedEnd(cleanEnd) : cleanEnd)
+  return { space, carried: new Uint8Array(0), notDirect: found }
+}
+
+function* tryDirect(
+  storage: Storage,
+  path: string,
+  file: StorageFile,
+  cleanEnd: number,
+  pool: KernelPool,
+): Steps<DirectFiles | string> {
+  const kernel = pool.acquire(CHUNK_BYTES)
   try {
-    found = yield* openDirect(storage, path, blocking, cleanEnd, kernel.bytes)
+    return yield* openDirect(storage, path, file, cleanEnd, kernel.bytes)
   } finally {
-    memory.release(kernel)
+    pool.release(kernel)
   }
-  const endLsn = Math.ceil(cleanEnd / PADDING_BYTES_MAX) * PADDING_BYTES_MAX
-  if (typeof found === 'string') {
-    return { space: new SingleFileSpace(buffered, endLsn), carried: none, notDirect: found }
-  }
-  yield* bestEffort(() => call(file, 'close'))
-  const { waiting, through, alignment, carried } = found
-  return {
-    space: new SingleFileSpace({ waiting, blocking, through }, endLsn, alignment),
-    carried,
-    notDirect: undefined,
-  }
+}
+
+/** The attempt to write past the page cache may have padded the file, to the end of a page at most. */
+function paddedEnd(cleanEnd: number): number {
+  return Math.ceil(cleanEnd / 4096) * 4096
 }
 
 // oxlint-disable-next-line require-yield

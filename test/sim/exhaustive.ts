@@ -156,7 +156,8 @@ async function tryFault(
   disk.killProcess()
   if (crash !== 'power-cut') {
     const least = model.leastAfter('power-cut')
-    for (const fate of fatesOf(options, index)) checkState(world, { disk: disk.afterPowerCut(fate), least }, options, counts, seen)
+    for (const fate of fatesOf(options, index))
+      checkState(world, { disk: disk.afterPowerCut(fate), least }, options, counts, seen)
   }
   await disk.settle()
   world.counts.operations += disk.operationCount - before

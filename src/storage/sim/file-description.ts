@@ -21,6 +21,17 @@ export class FileDescription {
     if (node.kind === 'file') node.openings += 1
   }
 
+  get isDirect(): boolean {
+    return this.mode === 'direct' || this.mode === 'direct-through'
+  }
+
+  /** Past the page cache only whole sectors are moved, from and to memory that is aligned as they are. */
+  checkAlignment(bytes: Uint8Array, position: number, sectorBytes: number, syscall: string): void {
+    if (!this.isDirect) return
+    const isAligned = [bytes.byteOffset, bytes.length, position].every((value) => value % sectorBytes === 0)
+    if (!isAligned) throw systemError('EINVAL', syscall)
+  }
+
   fileToRead(): FileNode {
     if (this.isClosed) throw systemError('EBADF', 'read')
     if (this.node.kind !== 'file') throw systemError('EISDIR', 'read')

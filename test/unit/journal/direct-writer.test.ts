@@ -115,7 +115,10 @@ class Trial {
     const { slotBytes } = this.memory
     const sizes = [0, 20, 300, slotBytes / 2, slotBytes - 12, slotBytes, 2 * slotBytes + 5, 3 * slotBytes]
     const most = sizes[this.#random.below(this.#random.chance(0.2) ? sizes.length : 3)] ?? 0
-    const record = Buffer.alloc(this.#random.chance(0.3) ? most : this.#random.below(most + 1), 1 + this.#random.below(255))
+    const record = Buffer.alloc(
+      this.#random.chance(0.3) ? most : this.#random.below(most + 1),
+      1 + this.#random.below(255),
+    )
     if (record.length + 12 > this.buffer.frameBytesMax) {
       this.writer.writeOversize(record)
     } else if (this.buffer.stage(record) === 0) {
