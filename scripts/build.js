@@ -1,10 +1,12 @@
-// Builds everything: the WebAssembly kernel (embedded as bytes in a generated module), then the TypeScript projects.
+// Builds everything: the WebAssembly kernel (embedded as bytes in a generated module), the native addon where there is a C
+// compiler, then the TypeScript projects.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync } from 'node:fs'
 
 const run = (script, ...options) => execFileSync(process.execPath, [script, ...options], { stdio: 'inherit' })
 
 run('scripts/build-kernel.js')
+run('scripts/build-native.js')
 
 const projects = ['src', 'test', 'demo', 'bench'].filter((name) => existsSync(`${name}/tsconfig.json`))
 run('node_modules/typescript/bin/tsc', '--build', ...projects)

@@ -1,5 +1,6 @@
 import type { ChecksumEngine, Kernel } from './kernel.js'
 import { checkSize } from './limits.js'
+import { NativeKernel } from './native-kernel.js'
 import { PlainKernel } from './plain-kernel.js'
 import { updateBytes } from './slicing.js'
 import { WasmKernel } from './wasm-kernel.js'
@@ -11,17 +12,19 @@ import { WasmKernel } from './wasm-kernel.js'
  */
 export function createKernel(areaBytes: number, offsetCount: number, engine?: ChecksumEngine): Kernel {
   checkSize(areaBytes, offsetCount)
-  if (engine === 'wasm-simd') return new WasmKernel(engine, areaBytes, offsetCount)
+  if (engine === 'native') return new NativeKernel(areaBytes, offsetCount)
+  if (engine === 'wasm-simd') return new WasmKernel(engine, areaBytes, offsetCount, `${engine} was asked for`)
   if (engine === 'wasm') return new WasmKernel(engine, areaBytes, offsetCount, `${engine} was asked for`)
   if (engine === 'plain') return new PlainKernel(areaBytes, offsetCount, `${engine} was asked for`)
 
   let reason: string | undefined
-  for (const candidate of ['wasm-simd', 'wasm'] as const) {
+  for (const candidate of ['native', 'wasm-simd', 'wasm'] as const) {
     try {
+      if (candidate === 'native') return new NativeKernel(areaBytes, offsetCount)
       return new WasmKernel(candidate, areaBytes, offsetCount, reason)
     } catch (error) {
       reason = `no ${candidate}: ${error instanceof Error ? error.message : String(error)}`
-      if (error instanceof RangeError) break // for want of memory, of which the other needs as much
+      if (error instanceof RangeError) break // for want of memory, of which the others need as much
     }
   }
   return new PlainKernel(areaBytes, offsetCount, reason)

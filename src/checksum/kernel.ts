@@ -1,6 +1,6 @@
 /**
  * Checksum work in bulk over one block of memory: many frames a call, because a call into WebAssembly costs as much as
- * checksumming ten bytes. Log buffers and reader chunks live in such a block.
+ * checksumming ten bytes, and one into the native addon a hundred. Log buffers and reader chunks live in such a block.
  *
  * Addresses are byte offsets into `bytes`; a range that is not within it is a RangeError. Frames are laid out as
  * FORMAT.md says.
@@ -31,4 +31,4 @@ export interface Kernel {
 }
 
 /** From the fastest to the slowest. */
-export type ChecksumEngine = 'wasm-simd' | 'wasm' | 'plain'
+export type ChecksumEngine = 'native' | 'wasm-simd' | 'wasm' | 'plain'

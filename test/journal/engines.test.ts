@@ -7,11 +7,13 @@ import { openJournal, openReader } from 'fsys'
 import { createKernel } from '#src/checksum/crc32c.js'
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import type { ChecksumEngine } from '#src/checksum/kernel.js'
+import { nativeAddon } from '#src/platform/native-addon.js'
 
 import { temporaryDirectory } from '../support/temporary.js'
 
 const directory = temporaryDirectory()
-const engines: readonly ChecksumEngine[] = ['wasm-simd', 'wasm', 'plain']
+const engines: readonly ChecksumEngine[] =
+  nativeAddon().addon === undefined ? ['wasm-simd', 'wasm', 'plain'] : ['native', 'wasm-simd', 'wasm', 'plain']
 const payloads = ['', 'a', 'b'.repeat(64), 'c'.repeat(5000), 'd'.repeat(70_000), 'e'.repeat(3_000_000)]
 
 function poolOf(engine: ChecksumEngine): KernelPool {
@@ -26,7 +28,7 @@ for (const engine of engines) {
       for (let life = 0; life < 2; life++) {
         const journal = await openJournal(path, { memory })
         assert.equal(journal.info.checksum.inUse, engine)
-        assert.equal(journal.info.checksum.reason === undefined, engine === 'wasm-simd')
+        assert.equal(journal.info.checksum.reason === undefined, engine === 'native')
         assert.equal(journal.info.recovery.records, life * payloads.length)
         await Promise.all(payloads.map((payload) => journal.commit(payload)))
         await journal.close()

@@ -670,8 +670,8 @@ suite('where and how', () => {
     assert.equal(rest.path, path)
     assert.equal(rest.engine, 'portable')
     assert.deepEqual([rest.write, rest.sync], [{ inUse: 'write' }, { inUse: 'fdatasync' }])
-    assert.match(checksum.inUse, /^(wasm-simd|wasm|plain)$/u)
-    assert.ok(checksum.inUse === 'wasm-simd' || (checksum.reason ?? '') !== '', 'a fallback has a reason')
+    assert.match(checksum.inUse, /^(native|wasm-simd|wasm|plain)$/u)
+    assert.ok(checksum.inUse === 'native' || (checksum.reason ?? '') !== '', 'a fallback has a reason')
     assert.ok(mark.inUse === 'on' || (mark.reason ?? '') !== '')
     assert.equal(directorySync.inUse, process.platform === 'win32' ? 'none' : 'fsync')
     const { durationMs, savedTail, ...found } = recovery

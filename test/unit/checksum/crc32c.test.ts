@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { crc32c, createKernel } from '#src/checksum/crc32c.js'
+import { nativeAddon } from '#src/platform/native-addon.js'
 
+import { unavailable } from '../../support/unavailable.js'
 import { ENGINES, kernelsOf, noise, referenceCrc } from './reference.js'
 
 // D3: a checksum that one engine wrote is the one that every other expects.
@@ -105,13 +107,31 @@ test('a checksum may be taken in pieces (D3)', () => {
   )
 })
 
-test('createKernel takes the fastest engine and has nothing to excuse', () => {
+test('createKernel takes the fastest engine and has nothing to excuse', (t) => {
+  const found = nativeAddon()
+  if (found.addon === undefined) return unavailable(t, `no native addon: ${found.reason}`)
   const kernel = createKernel(1000, 10)
-  assert.equal(kernel.engine, 'wasm-simd')
+  assert.equal(kernel.engine, 'native')
   assert.equal(kernel.reason, undefined)
 })
 
+test('without the addon WebAssembly serves, and says why', () => {
+  const { engine, reason, crc } = kernelIn(process.execPath, [])
+  assert.equal(engine, 'wasm-simd')
+  assert.equal(reason, 'no native: switched off')
+  assert.equal(crc, 0xe3069283)
+})
+
+test('with the addon no WebAssembly is needed', (t) => {
+  const found = nativeAddon()
+  if (found.addon === undefined) return unavailable(t, `no native addon: ${found.reason}`)
+  const { engine, crc } = kernelIn(process.execPath, ['--jitless'], '')
+  assert.equal(engine, 'native')
+  assert.equal(crc, 0xe3069283)
+})
+
 test('createKernel says that a slower engine was asked for', () => {
+  assert.equal(createKernel(1000, 10, 'wasm-simd').reason, 'wasm-simd was asked for')
   assert.equal(createKernel(1000, 10, 'wasm').reason, 'wasm was asked for')
   assert.equal(createKernel(1000, 10, 'plain').reason, 'plain was asked for')
 })
@@ -154,10 +174,18 @@ test('a range outside the area is refused', () => {
   }
 })
 
-/** What a new process has to say about the kernel it gets. */
-function kernelIn(command: string, args: readonly string[]): { engine: string; reason: string; crc: number } {
+const WITHOUT_ADDON = `
+    import { forbidNativeAddon } from '#src/platform/native-addon.js'
+    forbidNativeAddon('switched off')`
+
+/** What a new process has to say about the kernel it gets, unless told otherwise without the addon. */
+function kernelIn(
+  command: string,
+  args: readonly string[],
+  before = WITHOUT_ADDON,
+): { engine: string; reason: string; crc: number } {
   const program = `
-    import { createKernel } from '#src/checksum/crc32c.js'
+    import { createKernel } from '#src/checksum/crc32c.js'${before}
     const kernel = createKernel(4096, 1)
     const crc = kernel.checksum(0, kernel.bytes.write('123456789') - 9, 9)
     console.log(JSON.stringify({ engine: kernel.engine, reason: kernel.reason, crc }))`

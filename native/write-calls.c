@@ -1,0 +1,67 @@
+// write.h for JavaScript: blocking, and as one job on the thread pool.
+#include <unistd.h>
+
+#include "operation.h"
+#include "write.h"
+
+// writeAndSyncSync(fd, bytes, start, end, position, how): 0 or a negative errno
+static napi_value js_write_and_sync_sync(napi_env env, napi_callback_info info) {
+  struct arguments arguments = arguments_of(env, info);
+  int fd = argument_int(&arguments, 0);
+  struct range range = argument_range(&arguments, 1);
+  int64_t position = argument_offset(&arguments, 4);
+  int how = argument_int(&arguments, 5);
+  if (arguments.are_refused) return NULL;
+  size_t *written = &arguments.addon->written;
+  return number(env, write_and_sync(fd, range.bytes + range.start, range.end - range.start, position, how, written));
+}
+
+static int64_t run_write_and_sync(struct operation *operation) {
+  size_t length = (size_t)operation->length;
+  return write_and_sync(operation->fd, operation->bytes, length, operation->offset, operation->mode,
+                        &operation->written);
+}
+
+static int64_t run_sync(struct operation *operation) { return sync_data(operation->fd); }
+
+// writeAndSync(fd, bytes, start, end, position, how, callback)
+static napi_value js_write_and_sync(napi_env env, napi_callback_info info) {
+  struct arguments arguments = arguments_of(env, info);
+  int fd = argument_int(&arguments, 0);
+  struct range range = argument_range(&arguments, 1);
+  int64_t position = argument_offset(&arguments, 4);
+  int how = argument_int(&arguments, 5);
+  napi_value callback = argument_function(&arguments, 6);
+  if (arguments.are_refused) return NULL;
+
+  const uint8_t *start = range.bytes + range.start;
+  size_t length = range.end - range.start;
+  size_t written = 0;
+  bool is_written = how & WRITE_AT_ONCE;
+  if (is_written) {
+    int failure = write_range(fd, start, length, position, how, &written);
+    arguments.addon->written = written;
+    if (failure < 0) return number(env, failure);
+  }
+  struct operation *operation = operation_create(&arguments, callback, arguments.values[1]);
+  if (operation == NULL) return NULL;
+  operation->fd = fd;
+  operation->bytes = start;
+  operation->length = (int64_t)length;
+  operation->offset = position;
+  operation->mode = how;
+  operation->written = written;
+  return operation_queue(operation, is_written ? run_sync : run_write_and_sync);
+}
+
+// writtenBytes(): how many bytes the last call in this thread wrote that blocked for it
+static napi_value js_written_bytes(napi_env env, napi_callback_info info) {
+  return number(env, (double)arguments_of(env, info).addon->written);
+}
+
+const struct function write_functions[] = {
+    {"writeAndSyncSync", js_write_and_sync_sync},
+    {"writeAndSync", js_write_and_sync},
+    {"writtenBytes", js_written_bytes},
+    {NULL, NULL},
+};
