@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'ERR_FSYS_POISONED'
   /** Somebody else has the journal open for writing. `holder` says who, as far as it is known. */
   | 'ERR_FSYS_LOCKED'
+  /** FSYS_ENGINE names an engine that is not to be had here. */
+  | 'ERR_FSYS_ENGINE_UNAVAILABLE'
   /** The file does not begin like a journal. */
   | 'ERR_FSYS_NOT_A_JOURNAL'
   /** The journal is damaged in a way that no crash explains. */

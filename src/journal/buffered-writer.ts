@@ -2,7 +2,7 @@ import { run, runSync } from '../storage/steps.js'
 import { writeWhole } from '../storage/whole.js'
 import { InFlight } from './in-flight.js'
 import type { LogBuffer } from './log-buffer.js'
-import type { LogSpace } from './log-space.js'
+import type { LogSpace, Trip } from './log-space.js'
 import { OversizeFrame } from './oversize-frame.js'
 import type { Writer } from './writer.js'
 
@@ -12,7 +12,6 @@ export const BLOCKING_WRITE_BYTES_MAX: number = 64 * 1024
 /** Writes through the page cache. */
 export class BufferedWriter implements Writer {
   readonly mustWait = false
-  readonly canWriteThrough = false
   readonly #space: LogSpace
   readonly #buffer: LogBuffer
   readonly #inFlight = new InFlight()
@@ -71,8 +70,16 @@ export class BufferedWriter implements Writer {
     }
   }
 
-  writeThrough(): Promise<void> {
-    return Promise.reject(new Error('what goes through the page cache is not durable when it is written'))
+  /** Not of what lies in two slots. */
+  tripFor(): Trip | undefined {
+    const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
+    return this.#draining === undefined && isWhole ? this.#space.trips.find((trip) => trip === 'all') : undefined
+  }
+
+  async writeDurably(trip: Trip): Promise<void> {
+    const trying = this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
+    this.#draining = trying.finally(() => (this.#draining = undefined))
+    await this.#draining
   }
 
   sync(): Promise<void> {
@@ -129,22 +136,27 @@ export class BufferedWriter implements Writer {
   async #drain(target: number): Promise<void> {
     while (this.#writtenLsn < target) {
       if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
-      this.#buffer.seal()
-      const lsn = this.#writtenLsn
-      const source = this.#buffer.staged(lsn)
-      this.#pinnedSlot = this.#buffer.slotOf(lsn)
-      try {
-        // oxlint-disable-next-line no-await-in-loop
-        await this.#inFlight.track(this.#writePiece(source, lsn))
-      } finally {
-        this.#pinnedSlot = undefined
-      }
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn)))
+    }
+  }
+
+  /** Appends go on behind what an unfinished write covers. */
+  async #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
+    this.#buffer.seal()
+    const lsn = this.#writtenLsn
+    const source = this.#buffer.staged(lsn)
+    this.#pinnedSlot = this.#buffer.slotOf(lsn)
+    try {
+      await this.#inFlight.track(this.#land(write(source, lsn), lsn + source.length))
+    } finally {
+      this.#pinnedSlot = undefined
     }
   }
 
   /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  async #writePiece(source: Buffer, lsn: number): Promise<void> {
-    await run(writeWhole(this.#space, source, lsn))
-    this.#writtenLsn = Math.max(this.#writtenLsn, lsn + source.length)
+  async #land(writing: Promise<void>, end: number): Promise<void> {
+    await writing
+    this.#writtenLsn = Math.max(this.#writtenLsn, end)
   }
 }

@@ -3,7 +3,7 @@ import { run, runSync } from '../storage/steps.js'
 import { writeWhole } from '../storage/whole.js'
 import { InFlight } from './in-flight.js'
 import type { LogBuffer } from './log-buffer.js'
-import type { LogSpace } from './log-space.js'
+import type { LogSpace, Trip } from './log-space.js'
 import { OversizeFrame } from './oversize-frame.js'
 import type { Writer } from './writer.js'
 
@@ -62,8 +62,9 @@ export class DirectWriter implements Writer {
     return this.#flying !== undefined
   }
 
-  get canWriteThrough(): boolean {
-    return this.#space.writesThrough && this.#flying === undefined
+  tripFor(durableLsn: number): Trip | undefined {
+    if (this.#flying !== undefined) return undefined
+    return this.#space.trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
   }
 
   whenIdle(callback: () => void): void {
@@ -84,10 +85,9 @@ export class DirectWriter implements Writer {
     }
   }
 
-  writeThrough(): Promise<void> {
-    assert(this.canWriteThrough, 'a write through the caches begins while another is unfinished')
-    const through = { write: this.#writeThrough, writeSync: this.#refuse }
-    return this.#fly((source, lsn) => run(writeWhole(through, source, lsn)))
+  writeDurably(trip: Trip): Promise<void> {
+    assert(!this.mustWait, 'a trip begins while a write is unfinished')
+    return this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
   }
 
   writeSync(): void {
@@ -197,11 +197,5 @@ export class DirectWriter implements Writer {
       skipped = this.#alignment
     }
     runSync(writeWhole(this.#space, sectors.subarray(skipped), lsn + skipped))
-  }
-
-  readonly #writeThrough = (source: Uint8Array, lsn: number): Promise<number> => this.#space.writeThrough(source, lsn)
-
-  readonly #refuse = (): never => {
-    throw new Error('there is no blocking form of this')
   }
 }

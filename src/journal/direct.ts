@@ -6,7 +6,7 @@ import { readWhole, writeWhole } from '../storage/whole.js'
 /** What a journal in direct mode writes with. */
 export interface DirectFiles {
   readonly waiting: StorageFile
-  /** Undefined where the platform has no writes that are syncs of their own bytes. */
+  /** Each write is a sync of its own bytes. Undefined where `waiting` can do that too. */
   readonly through: StorageFile | undefined
   /** Of positions, lengths and memory, in bytes. */
   readonly alignment: number
@@ -34,7 +34,7 @@ export function* openDirect(
   try {
     waiting = yield* call(storage, 'open', path, 'direct')
     const alignment = yield* findAlignment(waiting, file, cleanEnd, memory)
-    through = yield* call(storage, 'open', path, 'direct-through')
+    if (waiting.writeThrough === undefined) through = yield* call(storage, 'open', path, 'direct-through')
     const carried = new Uint8Array(cleanEnd % alignment)
     yield* readWhole(file, carried, cleanEnd - carried.length)
     return { waiting, through, alignment, carried }

@@ -10,6 +10,7 @@ import { GroupCommit } from './group-commit.js'
 import { type JournalInfo, describe } from './info.js'
 import { LogBuffer } from './log-buffer.js'
 import { LogMemory } from './log-memory.js'
+import type { Trip } from './log-space.js'
 import { type OpenedJournal, open } from './open.js'
 import { type JournalOptions, type Settled, settleJournalOptions, settlePath } from './options.js'
 import { checkRecord, encodeText, loneSurrogate } from './record.js'
@@ -326,8 +327,9 @@ export class Journal {
     // Poisoned since it was scheduled: everybody has been told.
     if (this.#groups.phase !== 'scheduled') return
     this.#groups.start()
-    if (this.#writer.canWriteThrough && this.#writer.writtenLsn === this.#durableLsn) {
-      this.#writeGroupThrough()
+    const trip = this.#writer.tripFor(this.#durableLsn)
+    if (trip !== undefined && this.#writer.writtenLsn < this.nextLsn) {
+      this.#makeTrip(trip)
       return
     }
     if (!this.#writer.prefersBlocking) {
@@ -364,21 +366,17 @@ export class Journal {
     if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
   }
 
-  /** One trip: everything below the write is durable when it begins, and the write is its own sync (D4). */
-  #writeGroupThrough(): void {
-    if (this.#groups.awaitedLsn <= this.#durableLsn) {
-      this.#finishGroup()
-      return
-    }
+  /** A group in one trip to the disk. It covers what is staged now, and no more (D4). */
+  #makeTrip(trip: Trip): void {
     const frontier = this.nextLsn
     this.#groups.cover(frontier)
-    this.#writer.writeThrough().then(
+    this.#writer.writeDurably(trip).then(
       () => {
         if (this.#failure !== undefined) return
         this.#publish(frontier)
         this.#finishGroup()
       },
-      (error: unknown) => this.#poison(error, 'write to'),
+      (error: unknown) => this.#poison(error, isSyncFailure(error) ? 'sync' : 'write to'),
     )
     if (this.#state === 'open') this.#zeroAhead.extend(frontier, frontier - this.#durableLsn)
   }
@@ -520,4 +518,8 @@ export class Journal {
       'ERR_FSYS_RECORD_TOO_LARGE',
     )
   }
+}
+
+function isSyncFailure(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === 'fdatasync'
 }

@@ -1,4 +1,6 @@
+import { run } from '../storage/steps.js'
 import type { StorageFile } from '../storage/storage.js'
+import { writeWhole } from '../storage/whole.js'
 
 /**
  * The bytes that LSNs address. Today that is one file in which an LSN is a position; a journal of several segments will be
@@ -15,11 +17,10 @@ export interface LogSpace {
   /** One system call, no loop: returns how many bytes were written, which may be fewer. */
   write(source: Uint8Array, lsn: number): Promise<number>
   writeSync(source: Uint8Array, lsn: number): number
-  /**
-   * True if `writeThrough` is there: a write that is on stable storage when it has returned, it and nothing else (D4).
-   */
-  readonly writesThrough: boolean
-  writeThrough(source: Uint8Array, lsn: number): Promise<number>
+  /** What `writeDurably` can do here, the cheapest first. */
+  readonly trips: readonly Trip[]
+  /** Writes all of `source` and makes it durable, in one trip. The error's `syscall` tells a write that failed from a sync. */
+  writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void>
   dataSync(): Promise<void>
   dataSyncSync(): void
   /** Cuts off what lies past `lsn`. */
@@ -27,13 +28,19 @@ export interface LogSpace {
   closeSync(): void
 }
 
+/**
+ * What a write that is its own sync makes durable (D4): its own bytes and nothing else, or everything that had been written
+ * by then.
+ */
+export type Trip = 'own' | 'all'
+
 /** The open descriptions of a journal's file. */
 export interface LogFiles {
   /** For what may be waited for: past the page cache if the journal is in direct mode. */
   readonly waiting: StorageFile
   /** For blocking syncs. */
   readonly blocking: StorageFile
-  /** Past the page cache, each write a sync of its own bytes; there in direct mode where the platform has it. */
+  /** Past the page cache, each write a sync of its own bytes; in direct mode where `waiting` cannot do that. */
   readonly through?: StorageFile | undefined
 }
 
@@ -46,7 +53,7 @@ export interface LogFiles {
  */
 export class SingleFileSpace implements LogSpace {
   readonly alignment: number
-  readonly writesThrough: boolean
+  readonly trips: readonly Trip[]
   readonly #files: LogFiles
   #endLsn: number
 
@@ -54,7 +61,9 @@ export class SingleFileSpace implements LogSpace {
     this.#files = files
     this.#endLsn = endLsn
     this.alignment = alignment
-    this.writesThrough = files.through !== undefined
+    const { waiting, through } = files
+    const hasOwn = alignment > 1 && (through ?? waiting.writeThrough) !== undefined
+    this.trips = [...(hasOwn ? ['own' as const] : []), ...(waiting.writeAndSync === undefined ? [] : ['all' as const])]
   }
 
   get endLsn(): number {
@@ -69,8 +78,12 @@ export class SingleFileSpace implements LogSpace {
     return this.#written(lsn, this.#files.waiting.writeSync(source, lsn))
   }
 
-  async writeThrough(source: Uint8Array, lsn: number): Promise<number> {
-    return this.#written(lsn, await (this.#files.through ?? this.#files.waiting).write(source, lsn))
+  async writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void> {
+    const { waiting, through } = this.#files
+    if (trip === 'all') await waiting.writeAndSync?.(source, lsn)
+    else if (through === undefined) await waiting.writeThrough?.(source, lsn)
+    else await run(writeWhole(through, source, lsn))
+    this.#written(lsn, source.length)
   }
 
   dataSync(): Promise<void> {

@@ -4,7 +4,7 @@ import type { KernelPool } from '../checksum/kernel-pool.js'
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { FileFacts, Storage, StorageFile } from '../storage/storage.js'
+import type { FileFacts, Owners, Storage, StorageFile } from '../storage/storage.js'
 import { type DirectFiles, openDirect } from './direct.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { type FileLock, acquireLock } from './lock.js'
@@ -18,6 +18,7 @@ import { type Recovered, type Recovery, examine, mend, refusal } from './recover
 export interface OpenedJournal {
   /** Its real path. */
   readonly path: string
+  readonly storage: Storage
   readonly lock: FileLock
   readonly mark: MarkKeeper
   readonly space: SingleFileSpace
@@ -65,7 +66,7 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
     const spaces = yield* openSpace(recovered, recovery.cleanEnd, options)
-    return { path, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
+    return { path, storage, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
     if (signal?.aborted && error === signal.reason) throw error
@@ -227,7 +228,7 @@ export function* makeMark(
   return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 
-const openJournals = new WeakMap<Storage, Map<string, string>>()
+const openJournals = new WeakMap<Owners, Map<string, string>>()
 
 /**
  * One writer a file, whatever name it goes by (D8): hard links have names of their own, and so locks of their own. This
@@ -241,8 +242,9 @@ export function register(
   ownWriters: number,
   attempt: string,
 ): () => void {
-  const journals = openJournals.get(storage) ?? new Map<string, string>()
-  openJournals.set(storage, journals)
+  // Storages with different engines are of one thread all the same.
+  const journals = openJournals.get(storage.owners) ?? new Map<string, string>()
+  openJournals.set(storage.owners, journals)
   const key = `${facts.device}:${facts.inode}`
   const other = journals.get(key)
   const locked = (reason: string): FsysError =>

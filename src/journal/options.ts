@@ -4,6 +4,7 @@ import type { KernelPool } from '../checksum/kernel-pool.js'
 import { sharedKernelPool } from '../checksum/kernel-pool.js'
 import { invalidArgument, outOfRange } from '../errors.js'
 import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
+import { defaultStorage } from '../storage/default-storage.js'
 import { nodeStorage } from '../storage/node-storage.js'
 import type { Storage } from '../storage/storage.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
@@ -45,7 +46,7 @@ export interface JournalOptions {
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
   readonly signal?: AbortSignal
-  /** The disk. Default: Node's file system. */
+  /** The disk. Default: the file system, by the best engine there is here. */
   readonly storage?: Storage
   /** Where buffers come from and go back to. Default: one pool a thread. */
   readonly memory?: KernelPool
@@ -79,9 +80,10 @@ export function settleJournalOptions(
 ): Settled<JournalOptions> {
   checkNames(caller, options, caller === 'openJournal' ? [...JOURNAL_OPTIONS, 'signal'] : JOURNAL_OPTIONS)
   const { signal } = options
+  const direct = truth('direct', options.direct ?? false)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return {
-    direct: truth('direct', options.direct ?? false),
+    direct,
     logBufferBytes: wholeNumber('logBufferBytes', options.logBufferBytes ?? MIB, 4096, 64 * MIB),
     recordBytesMax: wholeNumber('recordBytesMax', options.recordBytesMax ?? PAYLOAD_BYTES_MAX, 0, PAYLOAD_BYTES_MAX),
     onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
@@ -91,7 +93,7 @@ export function settleJournalOptions(
       options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
-    storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
+    storage: withMethod('storage', options.storage ?? defaultStorage(direct), 'open'),
     memory: withMethod('memory', options.memory ?? sharedKernelPool, 'acquire'),
   }
 }

@@ -1,3 +1,5 @@
+import type { Trip } from './log-space.js'
+
 /**
  * Moves staged bytes to the operating system, in LSN order, and knows which memory unfinished writes still need (D4b).
  * There is at most one unfinished write. What fails is thrown to the caller, who poisons the journal: nothing here is
@@ -14,8 +16,11 @@ export interface Writer {
   readonly prefersBlocking: boolean
   /** True while `writeSync` would have to wait for an unfinished write, which it cannot. */
   readonly mustWait: boolean
-  /** True if the next group can be written and made durable in one trip, by `writeThrough`. */
-  readonly canWriteThrough: boolean
+  /**
+   * How what is staged now can be written and made durable in one trip, so that all of it and all before it is: undefined if
+   * that cannot be. Everything below `durableLsn` is durable.
+   */
+  tripFor(durableLsn: number): Trip | undefined
   /** Calls back as soon as no write and no sync is unfinished: at once if that is so. */
   whenIdle(callback: () => void): void
   /** Something has failed: no write begins after the unfinished one, so that nothing lands behind a hole or a cut. */
@@ -24,11 +29,8 @@ export interface Writer {
   write(): Promise<void>
   /** Writes all that is staged, before it returns. Not while `mustWait`. */
   writeSync(): void
-  /**
-   * Writes what is staged now, to stable storage: these bytes, and only these (D4), so that they are durable if all below
-   * them was before. Not unless `canWriteThrough`.
-   */
-  writeThrough(): Promise<void>
+  /** Writes what is staged now, and makes it durable, as `tripFor` has said. */
+  writeDurably(trip: Trip): Promise<void>
   /** Makes all that has been written durable, if it is written when this is called. */
   sync(): Promise<void>
   syncSync(): void

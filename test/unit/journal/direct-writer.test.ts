@@ -20,7 +20,7 @@ interface Flight {
 
 /** A file in memory whose waiting writes end when the test says so. It does not bear what a real disk punishes. */
 class HandSteppedSpace implements LogSpace {
-  readonly writesThrough = true
+  readonly trips = ['own', 'all'] as const
   readonly alignment: number
   endLsn = 0
   file: Uint8Array = new Uint8Array(0)
@@ -45,8 +45,8 @@ class HandSteppedSpace implements LogSpace {
     })
   }
 
-  writeThrough(source: Uint8Array, lsn: number): Promise<number> {
-    return this.write(source, lsn)
+  async writeDurably(source: Uint8Array, lsn: number): Promise<void> {
+    await this.write(source, lsn)
   }
 
   writeSync(source: Uint8Array, lsn: number): number {
@@ -158,8 +158,8 @@ describe('a writer past the page cache', () => {
           } else if (choice === 5) {
             waiting.push(writer.write())
             met.flights++
-          } else if (choice === 6 && writer.canWriteThrough && buffer.nextLsn > writer.writtenLsn) {
-            waiting.push(writer.writeThrough())
+          } else if (choice === 6 && !writer.mustWait && buffer.nextLsn > writer.writtenLsn) {
+            waiting.push(writer.writeDurably('all'))
             met.through++
           } else if (choice === 7 && !writer.mustWait) {
             writer.writeSync()
