@@ -1,3 +1,4 @@
+import { addressOf } from '../../platform/address.js'
 import type { OpenMode } from '../storage.js'
 import type { DirectoryNode } from './directory-node.js'
 import type { FileNode } from './file-node.js'
@@ -28,7 +29,7 @@ export class FileDescription {
   /** Past the page cache only whole sectors are moved, from and to memory that is aligned as they are. */
   checkAlignment(bytes: Uint8Array, position: number, sectorBytes: number, syscall: string): void {
     if (!this.isDirect) return
-    const isAligned = [bytes.byteOffset, bytes.length, position].every((value) => value % sectorBytes === 0)
+    const isAligned = [addressOf(bytes), bytes.length, position].every((value) => value % sectorBytes === 0)
     if (!isAligned) throw systemError('EINVAL', syscall)
   }
 

@@ -7,6 +7,7 @@ import { LogBuffer } from '#src/journal/log-buffer.js'
 import { LogMemory } from '#src/journal/log-memory.js'
 import type { LogSpace } from '#src/journal/log-space.js'
 import { settleJournalOptions } from '#src/journal/options.js'
+import { addressOf } from '#src/platform/address.js'
 import { Random } from '#src/storage/sim/random.js'
 
 import { referenceFrame } from '../../sim/reference.js'
@@ -69,7 +70,7 @@ class HandSteppedSpace implements LogSpace {
   closeSync(): void {}
 
   #check(source: Uint8Array, lsn: number): void {
-    for (const value of [source.byteOffset, source.length, lsn]) assert.equal(value % this.alignment, 0, 'not aligned')
+    for (const value of [addressOf(source), source.length, lsn]) assert.equal(value % this.alignment, 0, 'not aligned')
     if (this.flight === undefined) return
     const start = Math.max(lsn, this.flight.lsn)
     const end = Math.min(lsn + source.length, this.flight.lsn + this.flight.source.length)
