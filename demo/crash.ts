@@ -17,7 +17,10 @@ export interface Crash {
 
 export function describeCrash({ unacknowledged, tailBytes, tailState }: Crash): string {
   const records = `${plural(unacknowledged, 'record')} not yet acknowledged`
-  if (tailBytes > 0) return `${records}, ${formatBytes(tailBytes)} of torn tail (${tailState})`
+  if (tailBytes > 0) {
+    const tail = tailState === 'clean-end' ? 'zeros written ahead' : `torn tail (${tailState})`
+    return `${records}, ${formatBytes(tailBytes)} of ${tail}`
+  }
   return unacknowledged === 0 ? 'nothing more' : `${records}, no torn tail`
 }
 

@@ -19,12 +19,14 @@ export type ErrorCode =
   | 'ERR_FSYS_NO_RECORD'
   /** The journal or the reader is closed. */
   | 'ERR_FSYS_CLOSED'
-  /** The reader is in the middle of another read. */
+  /** The reader is in the middle of another read; or a blocking call would have to wait for an unfinished write. */
   | 'ERR_FSYS_BUSY'
   /** A write or a sync has failed, and the journal refuses further work. `cause` is that failure. */
   | 'ERR_FSYS_POISONED'
   /** Somebody else has the journal open for writing. `holder` says who, as far as it is known. */
   | 'ERR_FSYS_LOCKED'
+  /** FSYS_ENGINE names an engine that is not to be had here. */
+  | 'ERR_FSYS_ENGINE_UNAVAILABLE'
   /** The file does not begin like a journal. */
   | 'ERR_FSYS_NOT_A_JOURNAL'
   /** The journal is damaged in a way that no crash explains. */

@@ -1,15 +1,28 @@
 import type { ChecksumEngine, Kernel } from '../checksum/kernel.js'
+import type { StorageEngine } from '../storage/storage.js'
 import type { OpenedJournal } from './open.js'
 import type { Recovery } from './recovery.js'
+import type { ZeroAhead } from './zero-ahead.js'
 
 /** What serves a journal, and why not something better. */
 export interface JournalInfo {
   /** Where the file really is. */
   readonly path: string
-  readonly engine: 'portable'
+  /** What writes and syncs. */
+  readonly engine: StorageEngine
+  /** Why it is not a better one, if there is one. */
+  readonly engineReason: string | undefined
+  /** Whether it is written past the page cache. */
+  readonly isDirect: boolean
+  /** What writes are aligned to, in bytes: 1 in the page cache. */
+  readonly alignmentBytes: number
   readonly checksum: Primitive<ChecksumEngine>
-  readonly write: Primitive<'write'>
-  readonly sync: Primitive<'fdatasync'>
+  /** What is not in direct mode, though it was to be, says why. */
+  readonly write: Primitive<'write' | 'direct write'>
+  /** O_DSYNC: the write of a group is its sync, as long as all before it is durable. */
+  readonly sync: Primitive<'fdatasync' | 'write and fdatasync' | 'O_DSYNC'>
+  /** Zeros past the records, which make small commits faster. */
+  readonly zeroAhead: Primitive<'write' | 'off'>
   /** Not in use where the platform cannot sync a directory: the name of a new journal may be lost at a power cut. */
   readonly directorySync: Primitive<'fsync' | 'none'>
   /** The durable mark, `<name>.mark`. */
@@ -25,15 +38,29 @@ export interface Primitive<Name extends string> {
 }
 
 export function describe(
-  { path, mark, isDirectorySynced, recovery }: OpenedJournal,
+  { path, storage, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
   { engine, reason }: Kernel,
+  zeroAhead: ZeroAhead,
 ): JournalInfo {
+  const isDirect = space.alignment > 1
   return {
     path,
-    engine: 'portable',
+    engine: storage.engine,
+    engineReason: storage.engineReason,
+    isDirect,
+    alignmentBytes: space.alignment,
     checksum: { inUse: engine, ...(reason === undefined ? {} : { reason }) },
-    write: { inUse: 'write' },
-    sync: { inUse: 'fdatasync' },
+    write: isDirect
+      ? { inUse: 'direct write' }
+      : { inUse: 'write', ...(notDirect === undefined ? {} : { reason: notDirect }) },
+    sync: {
+      inUse: space.trips.includes('own')
+        ? 'O_DSYNC'
+        : space.trips.includes('all')
+          ? 'write and fdatasync'
+          : 'fdatasync',
+    },
+    zeroAhead: zeroAhead.primitive,
     directorySync: isDirectorySynced
       ? { inUse: 'fsync' }
       : { inUse: 'none', reason: 'this platform cannot sync a directory' },

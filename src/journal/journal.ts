@@ -1,17 +1,21 @@
-import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, assert, invalidArgument, outOfRange, storageFailure } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn, durableLsn } from '../lsn.js'
 import { run, runSync } from '../storage/steps.js'
 import { abortable } from './abortable.js'
+import { BufferedWriter } from './buffered-writer.js'
+import { DirectWriter } from './direct-writer.js'
 import { keepUntilExit } from './exit.js'
 import { GroupCommit } from './group-commit.js'
 import { type JournalInfo, describe } from './info.js'
 import { LogBuffer } from './log-buffer.js'
+import { LogMemory } from './log-memory.js'
+import type { Trip } from './log-space.js'
 import { type OpenedJournal, open } from './open.js'
 import { type JournalOptions, type Settled, settleJournalOptions, settlePath } from './options.js'
 import { checkRecord, encodeText, loneSurrogate } from './record.js'
-import { Writer } from './writer.js'
+import type { Writer } from './writer.js'
+import { ZeroAhead } from './zero-ahead.js'
 
 /**
  * Opens a journal for writing, or makes one: takes its lock, finds its clean end, saves and cuts off what a crash left
@@ -25,11 +29,11 @@ import { Writer } from './writer.js'
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)
   const name = settlePath(path)
-  const kernel = acquireLogMemory(settled)
+  const memory = new LogMemory(settled)
   try {
-    return new Journal(await run(open(name, FIRST_LSN, settled)), settled, kernel)
+    return new Journal(await run(open(name, FIRST_LSN, settled)), settled, memory)
   } catch (error) {
-    settled.memory.release(kernel)
+    memory.release()
     throw error
   }
 }
@@ -38,18 +42,13 @@ export async function openJournal(path: string | URL, options?: JournalOptions):
 export function openJournalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
   const settled = settleJournalOptions(options, 'openJournalSync')
   const name = settlePath(path)
-  const kernel = acquireLogMemory(settled)
+  const memory = new LogMemory(settled)
   try {
-    return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, kernel)
+    return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, memory)
   } catch (error) {
-    settled.memory.release(kernel)
+    memory.release()
     throw error
   }
-}
-
-/** Before anything is opened: where there is no memory, nothing is left half made. */
-function acquireLogMemory({ memory, logBufferBytes }: Settled<JournalOptions>): Kernel {
-  return memory.acquire(LogBuffer.areaBytes(logBufferBytes))
 }
 
 /** A journal's first frame begins at the first byte of its file. */
@@ -58,12 +57,12 @@ const FIRST_LSN = 0
 /** A write-ahead journal, open for writing. Made by `openJournal`. */
 export class Journal {
   readonly #opened: OpenedJournal
-  readonly #kernel: Kernel
+  readonly #memory: LogMemory
   readonly #buffer: LogBuffer
   readonly #writer: Writer
+  readonly #zeroAhead: ZeroAhead
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
-  readonly #releaseMemory: () => void
   readonly #forgetAtExit: () => void
   #state: 'open' | 'closing' | 'handed over' | 'closed' = 'open'
   #durableLsn: DurableLsn
@@ -72,17 +71,21 @@ export class Journal {
   #failure: unknown
   #closed: Promise<void> | undefined
 
-  constructor(opened: OpenedJournal, options: Settled<JournalOptions>, kernel: Kernel = acquireLogMemory(options)) {
-    const { memory, logBufferBytes, storage } = options
+  constructor(opened: OpenedJournal, options: Settled<JournalOptions>, memory: LogMemory = new LogMemory(options)) {
+    const { space, carried, recovery } = opened
     this.#opened = opened
-    this.#kernel = kernel
+    this.#memory = memory
     this.#recordBytesMax = options.recordBytesMax
-    this.#durableLsn = durableLsn(opened.recovery.cleanEnd)
+    this.#durableLsn = durableLsn(recovery.cleanEnd)
     this.#durable = Promise.resolve(this.#durableLsn)
-    this.#buffer = new LogBuffer(kernel, logBufferBytes, this.#durableLsn)
-    this.#writer = new Writer(opened.space, this.#buffer)
-    this.#groups = new GroupCommit(() => storage.clock.soon(this.#startGroup))
-    this.#releaseMemory = () => memory.release(kernel)
+    this.#buffer = new LogBuffer(memory.kernel, memory.slotBytes, this.#durableLsn, space.alignment)
+    this.#buffer.carry(carried)
+    const isDirect = space.alignment > 1
+    this.#writer = isDirect
+      ? new DirectWriter(space, this.#buffer, memory.page)
+      : new BufferedWriter(space, this.#buffer)
+    this.#zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
+    this.#groups = new GroupCommit(() => options.storage.clock.soon(this.#startGroup))
     this.#forgetAtExit = keepUntilExit(() => this.#handOver())
   }
 
@@ -103,7 +106,7 @@ export class Journal {
 
   /** What serves this journal and why, and what opening it has found. */
   get info(): JournalInfo {
-    return describe(this.#opened, this.#kernel)
+    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead)
   }
 
   /**
@@ -202,6 +205,7 @@ export class Journal {
   /** As `flush`, without letting anything else run in this thread. */
   flushSync(): Lsn {
     this.#checkUsable('flush')
+    if (this.#writer.mustWait) throw this.#busy('flush')
     this.#writeSync()
     return this.writtenLsn
   }
@@ -211,6 +215,7 @@ export class Journal {
     if (this.#isDurable(lsn)) return this.#durableLsn
     const refusal = this.#refusalToSync(lsn)
     if (refusal !== undefined) throw refusal
+    if (this.#writer.mustWait) throw this.#busy('sync')
     this.#syncSync()
     return this.#durableLsn
   }
@@ -231,10 +236,13 @@ export class Journal {
    */
   closeSync(): void {
     if (this.#state === 'closed') return
+    if (this.#failure === undefined && this.#durableLsn < this.nextLsn && this.#writer.mustWait)
+      throw this.#busy('close')
     this.#state = 'closing'
     try {
       if (this.#failure !== undefined) throw this.#refusal('close')
       if (this.#durableLsn < this.nextLsn) this.#syncSync()
+      if (this.#trim()) this.#trySyncSync()
     } finally {
       this.#closed ??= this.#releaseWhenIdle()
     }
@@ -249,8 +257,29 @@ export class Journal {
     try {
       if (this.#failure !== undefined) throw this.#refusal('close')
       if (this.#durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)
+      if (this.#trim()) await this.#writer.sync().catch(() => {})
     } finally {
       await this.#releaseWhenIdle()
+    }
+  }
+
+  /**
+   * Cuts off the zeros past the records. True if the file has changed. Best effort: everything that was promised is synced,
+   * and zeros at the end are no harm.
+   */
+  #trim(): boolean {
+    try {
+      return this.#writer.trimSync()
+    } catch {
+      return false
+    }
+  }
+
+  #trySyncSync(): void {
+    try {
+      this.#writer.syncSync()
+    } catch {
+      // As above.
     }
   }
 
@@ -267,7 +296,7 @@ export class Journal {
   #release(): void {
     this.#state = 'closed'
     this.#forgetAtExit()
-    this.#releaseMemory()
+    this.#memory.release()
     this.#opened.mark.closeSync()
     try {
       this.#writer.closeSync()
@@ -282,20 +311,27 @@ export class Journal {
   #handOver(): void {
     if (this.#failure !== undefined || this.#state === 'closed') return
     try {
-      this.#writer.writeSync()
+      this.#writer.handOverSync()
     } catch (error) {
       this.#poison(error, 'write to')
     }
     // An exit handler that comes later may still sync this by `closeSync`; the mark is not written without the lock.
     this.#state = 'handed over'
     this.#opened.mark.closeSync()
-    if (!this.#writer.isBusy) this.#opened.lock.releaseSync()
+    if (this.#writer.isBusy) return
+    this.#trim()
+    this.#opened.lock.releaseSync()
   }
 
   readonly #startGroup = (): void => {
     // Poisoned since it was scheduled: everybody has been told.
     if (this.#groups.phase !== 'scheduled') return
     this.#groups.start()
+    const trip = this.#writer.tripFor(this.#durableLsn)
+    if (trip !== undefined && this.#writer.writtenLsn < this.nextLsn) {
+      this.#makeTrip(trip)
+      return
+    }
     if (!this.#writer.prefersBlocking) {
       this.#writer.write().then(this.#syncGroup, (error: unknown) => this.#poison(error, 'write to'))
       return
@@ -327,6 +363,22 @@ export class Journal {
       },
       (error: unknown) => this.#poison(error, 'sync'),
     )
+    if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
+  }
+
+  /** A group in one trip to the disk. It covers what is staged now, and no more (D4). */
+  #makeTrip(trip: Trip): void {
+    const frontier = this.nextLsn
+    this.#groups.cover(frontier)
+    this.#writer.writeDurably(trip).then(
+      () => {
+        if (this.#failure !== undefined) return
+        this.#publish(frontier)
+        this.#finishGroup()
+      },
+      (error: unknown) => this.#poison(error, isSyncFailure(error) ? 'sync' : 'write to'),
+    )
+    if (this.#state === 'open') this.#zeroAhead.extend(frontier, frontier - this.#durableLsn)
   }
 
   #finishGroup(): void {
@@ -400,7 +452,7 @@ export class Journal {
     const frameBytes = record.length + FRAME_OVERHEAD_BYTES
     this.#checkLimit(frameBytes)
     try {
-      if (frameBytes > this.#buffer.slotBytes) {
+      if (frameBytes > this.#buffer.frameBytesMax) {
         this.#writer.writeOversize(record)
       } else {
         this.#writer.makeRoom()
@@ -453,10 +505,21 @@ export class Journal {
     })
   }
 
+  /** In direct mode only: the records that are staged share a sector with the write that is under way. */
+  #busy(attempt: string): FsysError {
+    const { path } = this.#opened
+    const what = `cannot ${attempt} journal ${JSON.stringify(path)} without waiting: a write of it is under way`
+    return new FsysError('ERR_FSYS_BUSY', what, { path })
+  }
+
   #tooLarge(length: number): RangeError {
     return outOfRange(
       `cannot append to journal ${JSON.stringify(this.#opened.path)}: a record of ${length} bytes is over the limit of ${this.#recordBytesMax}`,
       'ERR_FSYS_RECORD_TOO_LARGE',
     )
   }
+}
+
+function isSyncFailure(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === 'fdatasync'
 }

@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { FsysError, errnoOf } from '../errors.js'
 import { call, runSync, type Steps } from '../storage/steps.js'
-import type { Owner, Storage, StorageFile } from '../storage/storage.js'
+import type { Owner, Owners, Storage, StorageFile } from '../storage/storage.js'
 import { unlinkQuietly } from '../storage/unlink-quietly.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 
@@ -47,11 +47,11 @@ export class FileLock {
  * The tokens of locks that were let go of while nothing could be removed: a file system that has become read-only, or was
  * shut down. They name this thread, which is alive, and must not keep it out when the file system is well again.
  */
-const leftBehind = new WeakMap<Storage, Set<string>>()
+const leftBehind = new WeakMap<Owners, Set<string>>()
 
-function tokensLeft(storage: Storage): Set<string> {
-  const tokens = leftBehind.get(storage) ?? new Set()
-  leftBehind.set(storage, tokens)
+function tokensLeft({ owners }: Storage): Set<string> {
+  const tokens = leftBehind.get(owners) ?? new Set()
+  leftBehind.set(owners, tokens)
   return tokens
 }
 

@@ -7,6 +7,9 @@ import { LSN_MAX } from '../lsn.js'
  * written. Each slot holds whole frames, one directly after the other; the slot in use is filled, then written or left to
  * its unfinished write, and the other is taken.
  *
+ * Where writes must be aligned, addresses are congruent to LSNs modulo the alignment, so that memory can be written as it
+ * is: a slot that begins in mid-sector carries the sector's first bytes along.
+ *
  * It does no I/O and never decides when memory may be used again: that is the writer's business (D4b).
  */
 export class LogBuffer {
@@ -14,40 +17,40 @@ export class LogBuffer {
   readonly #bytes: Buffer
   readonly #view: DataView
   readonly #slotBytes: number
+  readonly #alignment: number
   /** The slot in use begins here. */
   #slotStart = 0
   /** The next frame is staged here. */
   #position = 0
   /** No frame of the slot may end past this. */
   #limit = 0
+  /** Where the slot in use was begun. What is staged below it lies in the other slot. */
+  #firstLsn = 0
   /** What is added to an address in the slot in use to get an LSN. */
   #lsnOffset = 0
   /** Frames of the slot in use below this have their checksums. */
   #sealed = 0
-  /** The other slot, as it was left; empty if it holds nothing. */
-  #olderStart = 0
+  /** The other slot, as it was left. */
   #olderEnd = 0
   #olderLsnOffset = 0
 
-  constructor(kernel: Kernel, slotBytes: number, nextLsn: number) {
+  /** `alignment` is a power of two. Where it is more than 1, the beginning of the sector of `nextLsn` is still to be carried. */
+  constructor(kernel: Kernel, slotBytes: number, nextLsn: number, alignment = 1) {
     this.#kernel = kernel
+    this.#alignment = alignment
     this.#bytes = kernel.bytes
     this.#view = new DataView(kernel.bytes.buffer, kernel.bytes.byteOffset, kernel.bytes.byteLength)
     this.#slotBytes = slotBytes
-    this.#use(0, nextLsn)
-  }
-
-  /** How much memory a journal with slots of this size needs. */
-  static areaBytes(slotBytes: number): number {
-    return 2 * slotBytes
+    this.#use(0, nextLsn, nextLsn % alignment)
   }
 
   get nextLsn(): number {
     return this.#lsnOffset + this.#position
   }
 
-  get slotBytes(): number {
-    return this.#slotBytes
+  /** The largest frame that an empty slot takes, wherever in a sector it begins. */
+  get frameBytesMax(): number {
+    return this.#slotBytes - this.#alignment + 1
   }
 
   /** The number of the slot in use: 0 or 1. */
@@ -90,31 +93,40 @@ export class LogBuffer {
 
   /** The memory from `lsn` on, up to the end of what its slot holds. Empty if nothing is staged past it. */
   staged(lsn: number): Buffer {
-    if (lsn < this.#lsnOffset + this.#slotStart) {
-      return this.#bytes.subarray(lsn - this.#olderLsnOffset, this.#olderEnd)
-    }
+    if (lsn < this.#firstLsn) return this.#bytes.subarray(lsn - this.#olderLsnOffset, this.#olderEnd)
     return this.#bytes.subarray(lsn - this.#lsnOffset, this.#position)
   }
 
   /** Which slot the memory of `staged(lsn)` lies in. */
   slotOf(lsn: number): number {
-    return lsn < this.#lsnOffset + this.#slotStart ? 1 - this.slot : this.slot
+    return lsn < this.#firstLsn ? 1 - this.slot : this.slot
   }
 
-  /** Begins again in a slot whose memory nobody needs any more, at `nextLsn`. What was staged in it must be written. */
-  restart(slot: number, nextLsn: number): void {
-    this.#olderEnd = this.#olderStart
-    this.#use(slot * this.#slotBytes, nextLsn)
+  /**
+   * The whole sectors from that of `lsn` on, which must be in the slot in use, to the end of what is staged, padded with
+   * zeros. The last one must not be staged into while it is being written.
+   */
+  sectors(lsn: number): Buffer {
+    const end = roundUp(this.#position, this.#alignment)
+    this.#bytes.fill(0, this.#position, end)
+    return this.#bytes.subarray(roundDown(lsn - this.#lsnOffset, this.#alignment), end)
+  }
+
+  /**
+   * Begins again in a slot whose memory nobody needs any more, at `nextLsn`. What was staged in it must be written.
+   * `tailEnd` is the address past what stands in front of `nextLsn`: by default, of what was staged last.
+   */
+  restart(slot: number, nextLsn: number, tailEnd: number = this.#position): void {
+    this.#use(slot * this.#slotBytes, nextLsn, tailEnd)
   }
 
   /** Leaves the slot in use as it is, and goes on in the other one, whose memory nobody may need any more. */
   switchSlot(): void {
     this.seal()
     const nextLsn = this.nextLsn
-    this.#olderStart = this.#slotStart
     this.#olderEnd = this.#position
     this.#olderLsnOffset = this.#lsnOffset
-    this.#use(this.#slotBytes - this.#slotStart, nextLsn)
+    this.#use(this.#slotBytes - this.#slotStart, nextLsn, this.#position)
   }
 
   /** The raw memory of a slot, for a record that is larger than the slot and passes through it in pieces. */
@@ -122,19 +134,37 @@ export class LogBuffer {
     return this.#bytes.subarray(slot * this.#slotBytes, (slot + 1) * this.#slotBytes)
   }
 
-  /** Continues a checksum over the first bytes of a slot. */
-  checksum(crc: number, slot: number, length: number): number {
-    return this.#kernel.checksum(crc, slot * this.#slotBytes, slot * this.#slotBytes + length)
+  /** Continues a checksum over bytes of a slot; positions are within the slot. */
+  checksum(crc: number, slot: number, start: number, end: number): number {
+    return this.#kernel.checksum(crc, slot * this.#slotBytes + start, slot * this.#slotBytes + end)
   }
 
-  #use(start: number, nextLsn: number): void {
+  /** The beginning of the sector of the first LSN, which is on the disk and must be written again with what follows it. */
+  carry(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#position - bytes.length)
+  }
+
+  /** `tailEnd` is the address past what stands in front of `nextLsn`, of which the beginning of a sector is carried along. */
+  #use(start: number, nextLsn: number, tailEnd: number): void {
+    const carried = nextLsn % this.#alignment
+    if (carried > 0) this.#bytes.copyWithin(start, tailEnd - carried, tailEnd)
     this.#slotStart = start
-    this.#position = start
-    this.#sealed = start
-    this.#lsnOffset = nextLsn - start
-    this.#limit = start + Math.min(this.#slotBytes, LSN_MAX - nextLsn)
+    this.#position = start + carried
+    this.#sealed = this.#position
+    this.#firstLsn = nextLsn
+    this.#lsnOffset = nextLsn - this.#position
+    this.#limit = start + Math.min(this.#slotBytes, LSN_MAX - nextLsn + carried)
   }
 }
 
 /** A UTF-16 code unit becomes at most three bytes of UTF-8. */
 const UTF8_BYTES_PER_UNIT_MAX = 3
+
+// LSNs are beyond what bitwise operators take.
+function roundDown(value: number, unit: number): number {
+  return value - (value % unit)
+}
+
+function roundUp(value: number, unit: number): number {
+  return roundDown(value + unit - 1, unit)
+}

@@ -1,13 +1,26 @@
+import { run } from '../storage/steps.js'
 import type { StorageFile } from '../storage/storage.js'
+import { writeWhole } from '../storage/whole.js'
 
 /**
  * The bytes that LSNs address. Today that is one file in which an LSN is a position; a journal of several segments will be
  * another form of it. Everything that the writer does to the disk goes through here.
  */
 export interface LogSpace {
+  /**
+   * What positions, lengths and memory of writes must be multiples of, in bytes: 1, or more where they go past the page
+   * cache.
+   */
+  readonly alignment: number
+  /** Nothing has been written at or past this: what is past the records is padding, or zeros written ahead. */
+  readonly endLsn: number
   /** One system call, no loop: returns how many bytes were written, which may be fewer. */
   write(source: Uint8Array, lsn: number): Promise<number>
   writeSync(source: Uint8Array, lsn: number): number
+  /** What `writeDurably` can do here, the cheapest first. */
+  readonly trips: readonly Trip[]
+  /** Writes all of `source` and makes it durable, in one trip. The error's `syscall` tells a write that failed from a sync. */
+  writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void>
   dataSync(): Promise<void>
   dataSyncSync(): void
   /** Cuts off what lies past `lsn`. */
@@ -16,46 +29,94 @@ export interface LogSpace {
 }
 
 /**
+ * What a write that is its own sync makes durable (D4): its own bytes and nothing else, or everything that had been written
+ * by then.
+ */
+export type Trip = 'own' | 'all'
+
+/** The open descriptions of a journal's file. */
+export interface LogFiles {
+  /** For what may be waited for: past the page cache if the journal is in direct mode. */
+  readonly waiting: StorageFile
+  /** For blocking syncs. */
+  readonly blocking: StorageFile
+  /** Past the page cache, each write a sync of its own bytes; in direct mode where `waiting` cannot do that. */
+  readonly through?: StorageFile | undefined
+}
+
+/**
  * The journal as one flat file.
  *
- * It holds two open descriptions of the file, because the kernel reports a failed write-back once to each: if one served
- * both, a blocking sync and an unfinished one could run side by side, only one of them would be told, and the other
- * would confirm what is lost.
+ * It holds two open descriptions of the file for syncs, because the kernel reports a failed write-back once to each: if
+ * one served both, a blocking sync and an unfinished one could run side by side, only one of them would be told, and the
+ * other would confirm what is lost.
  */
 export class SingleFileSpace implements LogSpace {
-  readonly #file: StorageFile
-  readonly #blocking: StorageFile
+  readonly alignment: number
+  readonly trips: readonly Trip[]
+  readonly #files: LogFiles
+  #endLsn: number
 
-  constructor(file: StorageFile, blocking: StorageFile) {
-    this.#file = file
-    this.#blocking = blocking
+  constructor(files: LogFiles, endLsn: number, alignment = 1) {
+    this.#files = files
+    this.#endLsn = endLsn
+    this.alignment = alignment
+    const { waiting, through } = files
+    const hasOwn = alignment > 1 && (through ?? waiting.writeThrough) !== undefined
+    this.trips = [...(hasOwn ? ['own' as const] : []), ...(waiting.writeAndSync === undefined ? [] : ['all' as const])]
   }
 
-  write(source: Uint8Array, lsn: number): Promise<number> {
-    return this.#file.write(source, lsn)
+  get endLsn(): number {
+    return this.#endLsn
+  }
+
+  async write(source: Uint8Array, lsn: number): Promise<number> {
+    return this.#written(lsn, await this.#files.waiting.write(source, lsn))
   }
 
   writeSync(source: Uint8Array, lsn: number): number {
-    return this.#file.writeSync(source, lsn)
+    return this.#written(lsn, this.#files.waiting.writeSync(source, lsn))
+  }
+
+  async writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void> {
+    const { waiting, through } = this.#files
+    if (trip === 'all') await waiting.writeAndSync?.(source, lsn)
+    else if (through === undefined) await waiting.writeThrough?.(source, lsn)
+    else await run(writeWhole(through, source, lsn))
+    this.#written(lsn, source.length)
   }
 
   dataSync(): Promise<void> {
-    return this.#file.dataSync()
+    return this.#files.waiting.dataSync()
   }
 
   dataSyncSync(): void {
-    this.#blocking.dataSyncSync()
+    this.#files.blocking.dataSyncSync()
   }
 
   truncateSync(lsn: number): void {
-    this.#file.truncateSync(lsn)
+    this.#files.waiting.truncateSync(lsn)
+    this.#endLsn = lsn
   }
 
   closeSync(): void {
     try {
-      this.#file.closeSync()
+      this.#files.through?.closeSync()
     } finally {
-      this.#blocking.closeSync()
+      this.#closeOthers()
     }
+  }
+
+  #closeOthers(): void {
+    try {
+      this.#files.waiting.closeSync()
+    } finally {
+      this.#files.blocking.closeSync()
+    }
+  }
+
+  #written(lsn: number, count: number): number {
+    this.#endLsn = Math.max(this.#endLsn, lsn + count)
+    return count
   }
 }

@@ -1,9 +1,11 @@
 import { basename, dirname, join } from 'node:path'
 
+import type { KernelPool } from '../checksum/kernel-pool.js'
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { FileFacts, Storage, StorageFile } from '../storage/storage.js'
+import type { FileFacts, Owners, Storage, StorageFile } from '../storage/storage.js'
+import { type DirectFiles, openDirect } from './direct.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { type FileLock, acquireLock } from './lock.js'
 import { SingleFileSpace } from './log-space.js'
@@ -16,9 +18,14 @@ import { type Recovered, type Recovery, examine, mend, refusal } from './recover
 export interface OpenedJournal {
   /** Its real path. */
   readonly path: string
+  readonly storage: Storage
   readonly lock: FileLock
   readonly mark: MarkKeeper
   readonly space: SingleFileSpace
+  /** The beginning of the sector in which the records end; empty where writes need no alignment. */
+  readonly carried: Uint8Array
+  /** Why the journal is not in direct mode, though it was to be. */
+  readonly notDirect: string | undefined
   readonly recovery: Recovery
   /** False where the platform cannot sync a directory: a new journal's name may then be lost at a power cut. */
   readonly isDirectorySynced: boolean
@@ -50,22 +57,60 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const { file, isNew } = yield* openOrCreate(storage, path, options)
     if (isNew) undo.push(() => call(storage, 'unlink', path))
     undo.push(() => call(file, 'close'))
-    const blocking = yield* call(storage, 'open', path, 'write')
-    undo.push(() => call(blocking, 'close'))
     const facts = yield* call(file, 'stat')
-    const unregister = register(storage, facts, path, 2, attempt)
+    const unregister = register(storage, facts, path, 1, attempt)
     undo.push(() => atOnce(unregister))
     const recovered: Recovered = { storage, path, file, origin }
     const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
-    return { path, lock, mark, space: new SingleFileSpace(file, blocking), recovery, isDirectorySynced, unregister }
+    const spaces = yield* openSpace(recovered, recovery.cleanEnd, options)
+    return { path, storage, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
     if (signal?.aborted && error === signal.reason) throw error
     throw storageFailure(error, attempt, { path: givenPath })
   }
+}
+
+type Space = Pick<OpenedJournal, 'space' | 'carried' | 'notDirect'>
+
+/** The last step: what it opens is closed by whoever closes the journal. */
+function* openSpace(
+  { storage, path, file }: Recovered,
+  cleanEnd: number,
+  { direct, memory }: Settled<JournalOptions>,
+): Steps<Space> {
+  const found = direct ? yield* tryDirect(storage, path, file, cleanEnd, memory) : undefined
+  if (typeof found === 'object') {
+    const { waiting, through, alignment, carried } = found
+    const space = new SingleFileSpace({ waiting, blocking: file, through }, paddedEnd(cleanEnd), alignment)
+    return { space, carried, notDirect: undefined }
+  }
+  const blocking = yield* call(storage, 'open', path, 'write')
+  const space = new SingleFileSpace({ waiting: file, blocking }, direct ? paddedEnd(cleanEnd) : cleanEnd)
+  return { space, carried: new Uint8Array(0), notDirect: found }
+}
+
+function* tryDirect(
+  storage: Storage,
+  path: string,
+  file: StorageFile,
+  cleanEnd: number,
+  pool: KernelPool,
+): Steps<DirectFiles | string> {
+  const kernel = pool.acquire(CHUNK_BYTES)
+  try {
+    return yield* openDirect(storage, path, file, cleanEnd, kernel.bytes)
+  } finally {
+    pool.release(kernel)
+  }
+}
+
+/** The attempt to write past the page cache may have padded the file, to the end of a page at most. */
+function paddedEnd(cleanEnd: number): number {
+  return Math.ceil(cleanEnd / 4096) * 4096
 }
 
 // oxlint-disable-next-line require-yield
@@ -183,7 +228,7 @@ export function* makeMark(
   return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 
-const openJournals = new WeakMap<Storage, Map<string, string>>()
+const openJournals = new WeakMap<Owners, Map<string, string>>()
 
 /**
  * One writer a file, whatever name it goes by (D8): hard links have names of their own, and so locks of their own. This
@@ -197,8 +242,9 @@ export function register(
   ownWriters: number,
   attempt: string,
 ): () => void {
-  const journals = openJournals.get(storage) ?? new Map<string, string>()
-  openJournals.set(storage, journals)
+  // Storages with different engines are of one thread all the same.
+  const journals = openJournals.get(storage.owners) ?? new Map<string, string>()
+  openJournals.set(storage.owners, journals)
   const key = `${facts.device}:${facts.inode}`
   const other = journals.get(key)
   const locked = (reason: string): FsysError =>

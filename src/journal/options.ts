@@ -4,6 +4,7 @@ import type { KernelPool } from '../checksum/kernel-pool.js'
 import { sharedKernelPool } from '../checksum/kernel-pool.js'
 import { invalidArgument, outOfRange } from '../errors.js'
 import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
+import { defaultStorage } from '../storage/default-storage.js'
 import { nodeStorage } from '../storage/node-storage.js'
 import type { Storage } from '../storage/storage.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
@@ -30,11 +31,22 @@ export interface JournalOptions {
   readonly gaps?: GapPolicy
   /** Whether to make the journal if there is none. Default true. */
   readonly create?: boolean
+  /**
+   * Whether to write past the page cache (O_DIRECT), where the platform and the file system have that; where they have not,
+   * `info.direct` says why. Spares the copy into the cache, and a sync of it; reading what was written comes from the disk.
+   * Buffers are at least 16 KiB, in whole pages. Default false.
+   */
+  readonly direct?: boolean
+  /**
+   * How far past its records the file is kept written with zeros, in bytes, while groups are small: 0, or 8192 to
+   * 67,108,864; default 1,048,576. It makes small commits faster, and a closed journal has none of it left.
+   */
+  readonly zeroAheadBytes?: number
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
   readonly signal?: AbortSignal
-  /** The disk. Default: Node's file system. */
+  /** The disk. Default: the file system, by the best engine there is here. */
   readonly storage?: Storage
   /** Where buffers come from and go back to. Default: one pool a thread. */
   readonly memory?: KernelPool
@@ -68,16 +80,20 @@ export function settleJournalOptions(
 ): Settled<JournalOptions> {
   checkNames(caller, options, caller === 'openJournal' ? [...JOURNAL_OPTIONS, 'signal'] : JOURNAL_OPTIONS)
   const { signal } = options
+  const direct = truth('direct', options.direct ?? false)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return {
+    direct,
     logBufferBytes: wholeNumber('logBufferBytes', options.logBufferBytes ?? MIB, 4096, 64 * MIB),
     recordBytesMax: wholeNumber('recordBytesMax', options.recordBytesMax ?? PAYLOAD_BYTES_MAX, 0, PAYLOAD_BYTES_MAX),
     onDamage: oneOf('onDamage', options.onDamage ?? 'refuse', ['refuse', 'cut']),
     gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip', 'cut']),
     create: truth('create', options.create ?? true),
+    zeroAheadBytes:
+      options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
-    storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
+    storage: withMethod('storage', options.storage ?? defaultStorage(direct), 'open'),
     memory: withMethod('memory', options.memory ?? sharedKernelPool, 'acquire'),
   }
 }
@@ -103,6 +119,8 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'onDamage',
   'gaps',
   'create',
+  'direct',
+  'zeroAheadBytes',
   'fileMode',
   'storage',
   'memory',

@@ -195,6 +195,7 @@ const errorCodes = new Map(Object.entries(constants.errno).map(([code, errno]) =
 let found: NativeAddonFound | undefined
 
 function find(): NativeAddonFound {
+  if (process.env['FSYS_ENGINE'] === 'portable') return { addon: undefined, reason: 'FSYS_ENGINE says so' }
   if (process.platform !== 'linux') return { addon: undefined, reason: 'it is for Linux' }
   const { arch } = process
   const libc = libcHere()

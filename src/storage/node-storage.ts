@@ -1,25 +1,41 @@
 import * as fs from 'node:fs'
 
+import type { Engine } from '../platform/engine.js'
 import { owners } from '../platform/owners.js'
 import { factsOf, NodeFile } from './node-file.js'
 import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageFile } from './storage.js'
 
+export interface NodeStorageOptions {
+  readonly engine?: Engine
+  readonly engineReason?: string | undefined
+  /** Makes a file of an open descriptor; by default, one that goes by Node's own calls. */
+  readonly makeFile?: (fd: number) => StorageFile
+}
+
 /** Node's own file system calls: there on every platform. Every descriptor is closed on exec, as Node does by default. */
 export class NodeStorage implements Storage {
-  readonly name: string = 'node'
+  readonly engine: Engine
+  readonly engineReason: string | undefined
   readonly clock: Clock = clock
   readonly owners: Owners = owners
+  readonly #makeFile: (fd: number) => StorageFile
+
+  constructor(options: NodeStorageOptions = {}) {
+    this.engine = options.engine ?? 'portable'
+    this.engineReason = options.engineReason
+    this.#makeFile = options.makeFile ?? ((fd) => new NodeFile(fd))
+  }
 
   open(path: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     return new Promise((resolve, reject) => {
       fs.open(path, flagsOf(path, mode), permissions, (error, fd) =>
-        error ? reject(error) : resolve(new NodeFile(fd)),
+        error ? reject(error) : resolve(this.#makeFile(fd)),
       )
     })
   }
 
   openSync(path: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
-    return new NodeFile(fs.openSync(path, flagsOf(path, mode), permissions))
+    return this.#makeFile(fs.openSync(path, flagsOf(path, mode), permissions))
   }
 
   realPath(path: string): Promise<string> {
@@ -128,7 +144,7 @@ export class NodeStorage implements Storage {
 
 // Windows has no O_DIRECTORY, whatever the types say.
 // oxlint-disable-next-line typescript/no-useless-default-assignment
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_DIRECT } = fs.constants
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_DIRECT, O_DSYNC } = fs.constants
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
@@ -136,13 +152,14 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   create: O_RDWR | O_CREAT | O_EXCL,
   replace: O_RDWR | O_CREAT | O_TRUNC,
   direct: O_RDWR | O_DIRECT,
+  'direct-through': O_RDWR | O_DIRECT | O_DSYNC,
 }
 
 /** Only where it is Linux's: other platforms have no such flag, or another way (macOS: F_NOCACHE). */
-const hasDirect: boolean = process.platform === 'linux' && typeof O_DIRECT === 'number'
+const hasDirect: boolean = process.platform === 'linux' && typeof O_DIRECT === 'number' && typeof O_DSYNC === 'number'
 
 function flagsOf(path: string, mode: OpenMode): number {
-  if (mode !== 'direct' || hasDirect) return FLAGS[mode]
+  if (!mode.startsWith('direct') || hasDirect) return FLAGS[mode]
   const message = `ENOTSUP: this platform has no direct I/O, open '${path}'`
   throw Object.assign(new Error(message), { code: 'ENOTSUP', syscall: 'open', path })
 }
@@ -161,7 +178,7 @@ const clock: Clock = {
 }
 
 /** The file system of the machine. One for all who do not bring their own: what it remembers, it remembers of one process. */
-export const nodeStorage: Storage = new NodeStorage()
+export const nodeStorage: NodeStorage = new NodeStorage()
 
 function openDirectory(path: string): Promise<number> {
   return new Promise((resolve, reject) => {

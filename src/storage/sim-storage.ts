@@ -16,7 +16,7 @@ import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageFile } from '.
  * were made, in an order that the disk's seed decides; blocking calls at once, though waiting ones can slip in before.
  */
 export class SimStorage implements Storage {
-  readonly name: string = 'sim'
+  readonly engine = 'simulated'
   readonly clock: Clock
   readonly owners: Owners
   readonly #process: SimProcess

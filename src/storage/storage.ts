@@ -1,3 +1,5 @@
+import type { Engine } from '../platform/engine.js'
+
 /**
  * The seam: everything that touches a disk goes through here, locks and marks too, so that one journal runs on Node's
  * file system, on a native path, and on a simulated disk that loses power.
@@ -6,7 +8,10 @@
  * nanoseconds. Failures are Node's own errors (`code`, `errno`, `syscall`); the callers give them their meaning.
  */
 export interface Storage {
-  readonly name: string
+  /** What does the work. */
+  readonly engine: StorageEngine
+  /** Why it is not a better one, if there is one. */
+  readonly engineReason?: string | undefined
   readonly clock: Clock
   readonly owners: Owners
   /** `create` makes a new file and fails with EEXIST if there is one; the other modes fail with ENOENT if there is none. */
@@ -34,6 +39,9 @@ export interface Storage {
   syncDirectorySync(path: string): boolean
 }
 
+/** Those of the platform, and a disk that exists in memory only. */
+export type StorageEngine = Engine | 'simulated'
+
 export interface StorageFile {
   /** Fills `target` from `position` on, and returns how many bytes that were: fewer only at the end of the file or by chance. */
   read(target: Uint8Array, position: number): Promise<number>
@@ -50,6 +58,14 @@ export interface StorageFile {
   /** As `dataSync`, with all the metadata. */
   sync(): Promise<void>
   syncSync(): void
+  /**
+   * There where it takes one trip: writes all of `source`, then makes the data that was written until then, and the size,
+   * survive power loss. The error's `syscall` tells a write that failed from a sync.
+   */
+  writeAndSync?(source: Uint8Array, position: number): Promise<void>
+  writeAndSyncSync?(source: Uint8Array, position: number): void
+  /** The same, but of these bytes only: what else has been written may still be lost. */
+  writeThrough?(source: Uint8Array, position: number): Promise<void>
   truncate(size: number): Promise<void>
   truncateSync(size: number): void
   stat(): Promise<FileFacts>
@@ -61,9 +77,10 @@ export interface StorageFile {
 /**
  * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;
  * `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
- * EINVAL. Where there is no such thing, opening fails, mostly with EINVAL or ENOTSUP.
+ * EINVAL; `direct-through`: as that, and each write is on stable storage when it has returned, it and what leads to it
+ * (O_DSYNC). Where there is no such thing, opening fails, mostly with EINVAL or ENOTSUP.
  */
-export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'direct'
+export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'direct' | 'direct-through'
 
 export interface FileFacts {
   readonly isFile: boolean

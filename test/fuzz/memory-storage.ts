@@ -11,7 +11,7 @@ import { checkTaken } from './taken-memory.js'
  * what is done, and refuses to be called without end.
  */
 export class MemoryStorage implements Storage {
-  readonly name: string = 'memory'
+  readonly engine = 'simulated'
   readonly clock: Clock = {
     now: () => 0,
     startTimer: () => () => undefined,

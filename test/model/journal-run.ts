@@ -71,7 +71,8 @@ export class JournalRun {
       path: '/journal',
       lock: { releaseSync: () => this.#releases++ },
       mark: { note: (lsn: number) => this.#confirmed.push(lsn), closeSync: () => {} },
-      space: new SingleFileSpace(file, blocking),
+      space: new SingleFileSpace({ waiting: file, blocking }, 0),
+      carried: new Uint8Array(0),
       recovery: { cleanEnd: 0 },
       unregister: () => {},
     }

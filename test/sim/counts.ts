@@ -31,6 +31,9 @@ export interface Counts {
   refusedOpens: number
   closesInFlight: number
   liveReads: number
+  directLives: number
+  /** Blocking calls that were refused in direct mode. */
+  busyCalls: number
 }
 
 export function noCounts(): Counts {
@@ -59,6 +62,8 @@ export function noCounts(): Counts {
     refusedOpens: 0,
     closesInFlight: 0,
     liveReads: 0,
+    directLives: 0,
+    busyCalls: 0,
   }
 }
 

@@ -67,6 +67,8 @@ class Schedule {
     const areLarge = !areRecordsHuge && choices.chance(0.05)
     const options = {
       logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
+      direct: choices.chance(0.25),
+      zeroAheadBytes: choices.pick([0, 8192, 32_768]),
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
       gaps: hasMark ? 'refuse' : 'cut',
     } as const
@@ -131,6 +133,7 @@ class Schedule {
     if (journal !== undefined) {
       const end = model.isCacheDropped ? model.survived(disk.image(PATH), 'kill') : cleanEnd
       model.opened(journal.nextLsn, end)
+      if (journal.info.isDirect) counts.directLives++
       world.observe(journal)
       this.#refuseOthers()
       await new Tasks(world, this.#choices, this.#sizes, storage, journal).run()
@@ -274,7 +277,7 @@ class Schedule {
   #burst(journal: Journal): void {
     try {
       for (let count = this.#choices.between(4, 23); count > 0; count--) this.world.append(journal, this.#sizes())
-      journal.flushSync()
+      this.world.block(() => journal.flushSync())
       this.world.observe(journal)
     } catch (error) {
       this.world.isFaulty = true
@@ -308,8 +311,7 @@ class Schedule {
   async #close(journal: Journal): Promise<void> {
     const lsn = journal.nextLsn
     try {
-      if (this.#choices.chance(0.5)) journal.closeSync()
-      else await journal.close()
+      await this.world.close(journal, this.#choices.chance(0.5))
       // Who closes it a second time hears nothing of what went wrong the first time.
       if (!this.world.isClosing) this.world.confirm(journal.durableLsn, lsn)
     } catch (error) {

@@ -66,14 +66,15 @@ export class Tasks {
         world.append(journal, this.#sizes())
         return
       case 1:
-        journal.flushSync()
+        world.block(() => journal.flushSync())
         return
       case 2:
         await journal.flush()
         return
       case 3: {
         const lsn = world.append(journal, this.#sizes())
-        world.confirm(journal.syncThroughSync(lsn), lsn)
+        const durable = world.block(() => journal.syncThroughSync(lsn))
+        if (durable !== undefined) world.confirm(durable, lsn)
         return
       }
       case 4:
@@ -95,7 +96,8 @@ export class Tasks {
         return
       case 9: {
         const lsn = this.#choices.below(journal.nextLsn + 1) as Lsn
-        world.confirm(journal.syncThroughSync(lsn), lsn)
+        const durable = world.block(() => journal.syncThroughSync(lsn))
+        if (durable !== undefined) world.confirm(durable, lsn)
         return
       }
       default:
@@ -146,8 +148,7 @@ export class Tasks {
     world.counts.closesInFlight++
     const lsn = this.#journal.nextLsn
     try {
-      if (this.#choices.chance(0.5)) this.#journal.closeSync()
-      else await this.#journal.close()
+      await world.close(this.#journal, this.#choices.chance(0.5))
       world.confirm(this.#journal.durableLsn, lsn)
     } catch (error) {
       if (!isCrash(error) && codeOf(error) !== 'ERR_FSYS_POISONED') world.expectedFailure(error, 'work')

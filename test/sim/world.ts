@@ -73,6 +73,23 @@ export class World {
     this.model.confirmed(durable)
   }
 
+  /** A blocking call. In direct mode it may be refused while a write is unfinished; then nothing has happened. */
+  block<Value>(work: () => Value): Value | undefined {
+    try {
+      return work()
+    } catch (error) {
+      if (this.options.direct !== true || codeOf(error) !== 'ERR_FSYS_BUSY') throw error
+      this.counts.busyCalls++
+      return undefined
+    }
+  }
+
+  /** Closes it, blocking if that can be. */
+  async close(journal: Journal, isBlocking: boolean): Promise<void> {
+    const isClosed = isBlocking && this.block(() => (journal.closeSync(), true)) === true
+    if (!isClosed) await journal.close()
+  }
+
   observe(journal: Journal): void {
     this.model.frontiers(journal.durableLsn, journal.writtenLsn, journal.nextLsn)
   }

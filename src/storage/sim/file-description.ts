@@ -1,3 +1,4 @@
+import { addressOf } from '../../platform/address.js'
 import type { OpenMode } from '../storage.js'
 import type { DirectoryNode } from './directory-node.js'
 import type { FileNode } from './file-node.js'
@@ -19,6 +20,17 @@ export class FileDescription {
     this.mode = mode
     this.#errorsSeen = node.kind === 'file' ? node.errorsSeenAtOpen : 0
     if (node.kind === 'file') node.openings += 1
+  }
+
+  get isDirect(): boolean {
+    return this.mode === 'direct' || this.mode === 'direct-through'
+  }
+
+  /** Past the page cache only whole sectors are moved, from and to memory that is aligned as they are. */
+  checkAlignment(bytes: Uint8Array, position: number, sectorBytes: number, syscall: string): void {
+    if (!this.isDirect) return
+    const isAligned = [addressOf(bytes), bytes.length, position].every((value) => value % sectorBytes === 0)
+    if (!isAligned) throw systemError('EINVAL', syscall)
   }
 
   fileToRead(): FileNode {

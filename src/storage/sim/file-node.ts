@@ -5,7 +5,7 @@ import type { Medium } from './medium.js'
 import { allocate } from './memory.js'
 import { systemError } from './sim-errors.js'
 import { PAGE_BYTES, SparseBytes } from './sparse-bytes.js'
-import { applyChange, changesAfterFailure, survivingContent, type Change } from './survival.js'
+import { applyChange, changesAfterFailure, changesOutside, survivingContent, type Change } from './survival.js'
 
 /**
  * A file: what reads see (the page cache), what is on stable storage, and the changes in between.
@@ -100,6 +100,18 @@ export class FileNode {
     }
     if (count === this.#changes.length) this.#changes = []
     else this.#changes.splice(0, count)
+  }
+
+  /** Makes the sectors of a write durable, and the size; what else has changed waits. */
+  persistBytes(position: number, length: number): void {
+    const { sectorBytes } = this.#medium.rules
+    const start = position - (position % sectorBytes)
+    const end = Math.ceil((position + length) / sectorBytes) * sectorBytes
+    this.#changes = changesOutside(this.#changes, start, end)
+    this.#durable.resize(this.size)
+    const bytes = allocate(end - start)
+    this.#cached.copyTo(bytes, start)
+    this.#durable.copyFrom(bytes, start)
   }
 
   /** Loses some of what had changed up to this change, behind the back of the page cache. */

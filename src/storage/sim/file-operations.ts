@@ -18,6 +18,7 @@ export class ReadOperation extends Operation<number> {
 
   finish(): number {
     const position = checkPosition(this.position)
+    this.#file.checkAlignment(this.#target, position, this.caller.medium.rules.sectorBytes, 'read')
     const target = this.limit < this.#target.length ? this.#target.subarray(0, this.limit) : this.#target
     return this.#file.fileToRead().read(target, position)
   }
@@ -65,6 +66,9 @@ export class WriteOperation extends Operation<number> {
   finish(): number {
     this.#write(this.#source.length)
     if (this.#written === 0 && this.#source.length > 0 && this.limit > 0) throw systemError('ENOSPC', 'write')
+    if (this.#file.mode === 'direct-through') {
+      this.#file.fileToChange('write', 'EBADF').persistBytes(checkPosition(this.position), this.#written)
+    }
     return this.#written
   }
 
@@ -80,7 +84,10 @@ export class WriteOperation extends Operation<number> {
     const position = checkPosition(this.position)
     const file = this.#file.fileToChange('write', 'EBADF')
     if (position + this.#source.length > Number.MAX_SAFE_INTEGER) throw systemError('EFBIG', 'write')
-    const stop = Math.min(end, this.limit)
+    const { sectorBytes } = this.caller.medium.rules
+    this.#file.checkAlignment(this.#source, position, sectorBytes, 'write')
+    const limit = this.#file.isDirect ? this.limit - (this.limit % sectorBytes) : this.limit
+    const stop = Math.min(end, Number.isNaN(limit) ? Infinity : limit)
     const isWhole = this.#written === 0 && stop === this.#source.length
     const source = isWhole ? this.#source : this.#source.subarray(this.#written, stop)
     if (source.length > 0) this.#written += file.write(source, position + this.#written)

@@ -116,6 +116,27 @@ function placeSector(
   content.copyFrom(tornSectorChance > 0 ? bytes.subarray(0, fate.tear(tornSectorChance, sectorBytes)) : bytes, sector)
 }
 
+/** What is left to write when these sectors have been, and the size: the data of other sectors. */
+export function changesOutside(changes: readonly Change[], start: number, end: number): Change[] {
+  return changes.flatMap((change, index) => {
+    const { position, image, size } = change
+    if (image === undefined) return []
+    // What a later truncation has taken away does not come back.
+    const sizes = changes.slice(index).map((later) => later.size)
+    const stop = Math.min(position + image.length, ...sizes.map((cut) => Math.max(cut, position)))
+    const bytes = new Uint8Array(image)
+    bytes.fill(0, stop - position)
+    const part = (from: number, to: number): Change[] =>
+      from < to
+        ? [{ ...change, sizeBefore: size, position: from, image: bytes.subarray(from - position, to - position) }]
+        : []
+    return [
+      ...part(position, Math.min(position + image.length, start)),
+      ...part(Math.max(position, end), position + image.length),
+    ]
+  })
+}
+
 function versionsByPage(changes: readonly Change[]): Map<number, Change[]> {
   const pages = new Map<number, Change[]>()
   for (const change of changes) {

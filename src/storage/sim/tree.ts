@@ -39,8 +39,6 @@ export class Tree {
 
   open(path: string, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
     const call = { syscall: 'open', path }
-    // This file system has no way past its page cache.
-    if (mode === 'direct') throw failure('EINVAL', call)
     const place = this.#find(call, path, mode !== 'create')
     const { node } = place
     if (node === undefined) {

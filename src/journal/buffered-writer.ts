@@ -1,0 +1,162 @@
+import { run, runSync } from '../storage/steps.js'
+import { writeWhole } from '../storage/whole.js'
+import { InFlight } from './in-flight.js'
+import type { LogBuffer } from './log-buffer.js'
+import type { LogSpace, Trip } from './log-space.js'
+import { OversizeFrame } from './oversize-frame.js'
+import type { Writer } from './writer.js'
+
+/** Up to this much a blocking write costs less than the trip to the thread pool and back. */
+export const BLOCKING_WRITE_BYTES_MAX: number = 64 * 1024
+
+/** Writes through the page cache. */
+export class BufferedWriter implements Writer {
+  readonly mustWait = false
+  readonly #space: LogSpace
+  readonly #buffer: LogBuffer
+  readonly #inFlight = new InFlight()
+  #writtenLsn: number
+  /** The slot that the unfinished write reads from. */
+  #pinnedSlot: number | undefined
+  #draining: Promise<void> | undefined
+  #isGivenUp = false
+
+  constructor(space: LogSpace, buffer: LogBuffer) {
+    this.#space = space
+    this.#buffer = buffer
+    this.#writtenLsn = buffer.nextLsn
+  }
+
+  get writtenLsn(): number {
+    return this.#writtenLsn
+  }
+
+  get isBusy(): boolean {
+    return this.#inFlight.isBusy
+  }
+
+  get prefersBlocking(): boolean {
+    return this.#draining === undefined && this.#buffer.nextLsn - this.#writtenLsn <= BLOCKING_WRITE_BYTES_MAX
+  }
+
+  whenIdle(callback: () => void): void {
+    this.#inFlight.whenIdle(callback)
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true
+  }
+
+  /**
+   * What an unfinished write covers is written again, the same bytes at the same place, because nothing can be waited for
+   * here.
+   */
+  writeSync(): void {
+    this.#buffer.seal()
+    while (this.#writtenLsn < this.#buffer.nextLsn) {
+      const source = this.#buffer.staged(this.#writtenLsn)
+      runSync(writeWhole(this.#space, source, this.#writtenLsn))
+      this.#writtenLsn += source.length
+    }
+  }
+
+  async write(): Promise<void> {
+    const target = this.#buffer.nextLsn
+    while (this.#writtenLsn < target) {
+      this.#draining ??= this.#drain(target).finally(() => (this.#draining = undefined))
+      // One write after the other: the frontier moves contiguously (D4).
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#draining
+    }
+  }
+
+  /** Not of what lies in two slots. */
+  tripFor(): Trip | undefined {
+    const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
+    return this.#draining === undefined && isWhole ? this.#space.trips.find((trip) => trip === 'all') : undefined
+  }
+
+  async writeDurably(trip: Trip): Promise<void> {
+    const trying = this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
+    this.#draining = trying.finally(() => (this.#draining = undefined))
+    await this.#draining
+  }
+
+  sync(): Promise<void> {
+    return this.#inFlight.track(this.#space.dataSync())
+  }
+
+  syncSync(): void {
+    this.#space.dataSyncSync()
+  }
+
+  makeRoom(): void {
+    if (this.#pinnedSlot === this.#buffer.slot) {
+      this.#buffer.switchSlot()
+    } else {
+      this.writeSync()
+      this.#buffer.restart(this.#buffer.slot, this.#writtenLsn)
+    }
+  }
+
+  writeOversize(record: Uint8Array): void {
+    this.writeSync()
+    const slot = this.#pinnedSlot === this.#buffer.slot ? 1 - this.#buffer.slot : this.#buffer.slot
+    const memory = this.#buffer.slotMemory(slot)
+    const frame = new OversizeFrame(this.#buffer, record)
+    let lsn = this.#writtenLsn
+    while (!frame.isComplete) {
+      const end = frame.fill(slot, 0)
+      runSync(writeWhole(this.#space, memory.subarray(0, end), lsn))
+      lsn += end
+    }
+    this.#writtenLsn = lsn
+    this.#buffer.restart(slot, lsn)
+  }
+
+  handOverSync(): void {
+    this.writeSync()
+  }
+
+  cutBack(): void {
+    this.#space.truncateSync(this.#writtenLsn)
+  }
+
+  trimSync(): boolean {
+    if (this.#space.endLsn <= this.#buffer.nextLsn) return false
+    this.#space.truncateSync(this.#buffer.nextLsn)
+    return true
+  }
+
+  closeSync(): void {
+    this.#space.closeSync()
+  }
+
+  /** One slot's part of what is staged below `target`, in an unfinished write that others may overtake with the same bytes. */
+  async #drain(target: number): Promise<void> {
+    while (this.#writtenLsn < target) {
+      if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn)))
+    }
+  }
+
+  /** Appends go on behind what an unfinished write covers. */
+  async #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
+    this.#buffer.seal()
+    const lsn = this.#writtenLsn
+    const source = this.#buffer.staged(lsn)
+    this.#pinnedSlot = this.#buffer.slotOf(lsn)
+    try {
+      await this.#inFlight.track(this.#land(write(source, lsn), lsn + source.length))
+    } finally {
+      this.#pinnedSlot = undefined
+    }
+  }
+
+  /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
+  async #land(writing: Promise<void>, end: number): Promise<void> {
+    await writing
+    this.#writtenLsn = Math.max(this.#writtenLsn, end)
+  }
+}

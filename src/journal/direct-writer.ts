@@ -1,0 +1,201 @@
+import { assert } from '../errors.js'
+import { run, runSync } from '../storage/steps.js'
+import { writeWhole } from '../storage/whole.js'
+import { InFlight } from './in-flight.js'
+import type { LogBuffer } from './log-buffer.js'
+import type { LogSpace, Trip } from './log-space.js'
+import { OversizeFrame } from './oversize-frame.js'
+import type { Writer } from './writer.js'
+
+/**
+ * Writes past the page cache, whole sectors from the log buffer's own memory. The last sector of a write is padded with
+ * zeros, and written again by the next one, with the records that have followed.
+ *
+ * So an unfinished write and the next one share a sector, of which they hold different bytes: no two of them may be
+ * unfinished at the same time (D4b). Each waiting write leaves its slot to the disk, and appends go on in the other one,
+ * which begins with a copy of the shared sector's first bytes. If that one is full before the write has returned, its
+ * sectors are written at once, blocking, but for the shared one: that is held back in memory of its own until then, and
+ * the frontier stays before it.
+ *
+ * ```text
+ *   unfinished       |#########|#########|####00000|
+ *   the other slot                       |####>>>>>|>>>>>>>>>|>>>>>>>00|
+ *                                          held      written, blocking
+ * ```
+ */
+export class DirectWriter implements Writer {
+  readonly prefersBlocking = false
+  readonly #space: LogSpace
+  readonly #buffer: LogBuffer
+  readonly #inFlight = new InFlight()
+  readonly #alignment: number
+  #writtenLsn: number
+  /** Everything below this is written, but for what is unfinished or held. The slot in use holds what is above it. */
+  #issuedLsn: number
+  /** Where the sectors of the unfinished write end; 0 without one. */
+  #flightEnd = 0
+  #flying: Promise<void> | undefined
+  /** The sector that is held, and where it belongs. */
+  readonly #held: Buffer
+  #heldLsn: number | undefined
+  #isGivenUp = false
+
+  /** `memory` is room for one sector, aligned as all of it. */
+  constructor(space: LogSpace, buffer: LogBuffer, memory: Buffer) {
+    this.#space = space
+    this.#buffer = buffer
+    this.#alignment = space.alignment
+    this.#held = memory.subarray(0, space.alignment)
+    this.#writtenLsn = buffer.nextLsn
+    this.#issuedLsn = buffer.nextLsn
+  }
+
+  get writtenLsn(): number {
+    return this.#writtenLsn
+  }
+
+  get isBusy(): boolean {
+    return this.#inFlight.isBusy
+  }
+
+  get mustWait(): boolean {
+    return this.#flying !== undefined
+  }
+
+  tripFor(durableLsn: number): Trip | undefined {
+    if (this.#flying !== undefined) return undefined
+    return this.#space.trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
+  }
+
+  whenIdle(callback: () => void): void {
+    this.#inFlight.whenIdle(callback)
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true
+  }
+
+  async write(): Promise<void> {
+    const target = this.#buffer.nextLsn
+    while (this.#writtenLsn < target) {
+      if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
+      // One write after the other.
+      // oxlint-disable-next-line no-await-in-loop
+      await (this.#flying ?? this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn))))
+    }
+  }
+
+  writeDurably(trip: Trip): Promise<void> {
+    assert(!this.mustWait, 'a trip begins while a write is unfinished')
+    return this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
+  }
+
+  writeSync(): void {
+    assert(!this.mustWait, 'a blocking write begins while another is unfinished')
+    this.#pour()
+  }
+
+  sync(): Promise<void> {
+    return this.#inFlight.track(this.#space.dataSync())
+  }
+
+  syncSync(): void {
+    this.#space.dataSyncSync()
+  }
+
+  makeRoom(): void {
+    this.#pour()
+    this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
+  }
+
+  writeOversize(record: Uint8Array): void {
+    this.makeRoom()
+    const slot = this.#buffer.slot
+    const memory = this.#buffer.slotMemory(slot)
+    const frame = new OversizeFrame(this.#buffer, record)
+    let start = this.#issuedLsn % this.#alignment
+    let lsn = this.#issuedLsn - start
+    let end = start
+    while (!frame.isComplete) {
+      end = frame.fill(slot, start)
+      const padded = Math.ceil(end / this.#alignment) * this.#alignment
+      this.#put(memory.fill(0, end, padded).subarray(0, padded), lsn)
+      lsn += padded
+      start = 0
+    }
+    this.#issued(this.#issuedLsn + frame.bytes)
+    this.#buffer.restart(slot, this.#issuedLsn, slot * memory.length + end)
+  }
+
+  /** What is held cannot be written any more, and ends what a reader will find. */
+  handOverSync(): void {
+    this.#pour()
+  }
+
+  cutBack(): void {
+    this.#space.truncateSync(this.#writtenLsn)
+  }
+
+  trimSync(): boolean {
+    if (this.#space.endLsn <= this.#buffer.nextLsn) return false
+    this.#space.truncateSync(this.#buffer.nextLsn)
+    return true
+  }
+
+  closeSync(): void {
+    this.#space.closeSync()
+  }
+
+  /** Writes what is staged by a write that is waited for. */
+  #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
+    this.#buffer.seal()
+    const end = this.#buffer.nextLsn
+    const lsn = this.#issuedLsn - (this.#issuedLsn % this.#alignment)
+    const source = this.#buffer.sectors(this.#issuedLsn)
+    this.#buffer.switchSlot()
+    this.#issuedLsn = end
+    this.#flightEnd = lsn + source.length
+    this.#flying = this.#inFlight.track(this.#land(write(source, lsn), end))
+    return this.#flying
+  }
+
+  /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
+  async #land(writing: Promise<void>, end: number): Promise<void> {
+    try {
+      await writing
+    } finally {
+      this.#flying = undefined
+      this.#flightEnd = 0
+    }
+    this.#writtenLsn = end
+    if (this.#isGivenUp) return
+    if (this.#heldLsn !== undefined) runSync(writeWhole(this.#space, this.#held, this.#heldLsn))
+    this.#heldLsn = undefined
+    this.#writtenLsn = this.#issuedLsn
+  }
+
+  /** Writes what is staged, blocking, as far as that can be. */
+  #pour(): void {
+    const end = this.#buffer.nextLsn
+    if (end === this.#issuedLsn) return
+    this.#buffer.seal()
+    this.#put(this.#buffer.sectors(this.#issuedLsn), this.#issuedLsn - (this.#issuedLsn % this.#alignment))
+    this.#issued(end)
+  }
+
+  #issued(lsn: number): void {
+    this.#issuedLsn = lsn
+    if (this.#flying === undefined) this.#writtenLsn = lsn
+  }
+
+  /** Writes sectors, blocking, but for one that an unfinished write also covers: that is held. */
+  #put(sectors: Buffer, lsn: number): void {
+    let skipped = 0
+    if (lsn < this.#flightEnd) {
+      sectors.copy(this.#held)
+      this.#heldLsn = lsn
+      skipped = this.#alignment
+    }
+    runSync(writeWhole(this.#space, sectors.subarray(skipped), lsn + skipped))
+  }
+}
