@@ -66,7 +66,7 @@ export const lockMutants: readonly Mutant[] = [
     name: 'a dead holder is replaced without the right to succeed it',
     breaks: 'D8',
     file: LOCK,
-    find: '    yield* takeRight(storage, right, basePath, draft, holder, attempt)\n',
+    find: '    yield* takeRight(claim, right)\n',
     replace: '',
     caughtBy: { test: 'journal/lock', named: 'a taker that lives is not overtaken' },
   },

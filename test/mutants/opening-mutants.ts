@@ -44,8 +44,8 @@ export const openingMutants: readonly Mutant[] = [
     name: 'the clean end is published at open without the rewrite',
     breaks: 'D6',
     file: RECOVERY,
-    find: 'for (let position = trusted; position < cleanEnd;) {',
-    replace: 'for (let position = cleanEnd; position < cleanEnd;) {',
+    find: '  if (trusted < cleanEnd) yield* rewrite(recovered, kernel, trusted, cleanEnd)\n',
+    replace: '',
     caughtBy: { seeds: 300 },
   },
   {

@@ -94,7 +94,7 @@ export const readingMutants: readonly Mutant[] = [
     name: 'a gap may end anywhere',
     breaks: 'D3',
     file: CURSOR,
-    find: '      end % GAP_MULTIPLE_BYTES === 0 &&\n',
+    find: 'end % GAP_MULTIPLE_BYTES === 0 && ',
     replace: '',
     caughtBy: { test: 'journal/recovery', named: 'is a torn tail, whatever the policy' },
   },
