@@ -354,31 +354,26 @@ export class Journal {
     }
     // Captured before the sync begins, never after: what is written meanwhile is not covered (D4).
     const frontier = this.#writer.writtenLsn
-    this.#groups.cover(frontier)
-    this.#writer.sync().then(
-      () => {
-        if (this.#failure !== undefined) return
-        this.#publish(frontier)
-        this.#finishGroup()
-      },
-      (error: unknown) => this.#poison(error, 'sync'),
-    )
-    if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
+    this.#awaitSync(frontier, this.#writer.sync(), () => 'sync')
   }
 
   /** A group in one trip to the disk. It covers what is staged now, and no more (D4). */
   #makeTrip(trip: Trip): void {
-    const frontier = this.nextLsn
+    this.#awaitSync(this.nextLsn, this.#writer.writeDurably(trip), attemptOf)
+  }
+
+  /** The running group's sync has begun, and covers everything below `frontier`: who needs no more may still join it. */
+  #awaitSync(frontier: number, syncing: Promise<void>, attempt: typeof attemptOf): void {
     this.#groups.cover(frontier)
-    this.#writer.writeDurably(trip).then(
+    syncing.then(
       () => {
         if (this.#failure !== undefined) return
         this.#publish(frontier)
         this.#finishGroup()
       },
-      (error: unknown) => this.#poison(error, isSyncFailure(error) ? 'sync' : 'write to'),
+      (error: unknown) => this.#poison(error, attempt(error)),
     )
-    if (this.#state === 'open') this.#zeroAhead.extend(frontier, frontier - this.#durableLsn)
+    if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
   }
 
   #finishGroup(): void {
@@ -520,6 +515,7 @@ export class Journal {
   }
 }
 
-function isSyncFailure(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).syscall === 'fdatasync'
+/** Which part of a trip has failed. */
+function attemptOf(error: unknown): 'write to' | 'sync' {
+  return (error as NodeJS.ErrnoException).syscall === 'fdatasync' ? 'sync' : 'write to'
 }

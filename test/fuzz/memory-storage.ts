@@ -50,7 +50,7 @@ export class MemoryStorage implements Storage {
     let node = this.files.get(path)
     if (mode === 'create' && node !== undefined) throw systemError('EEXIST')
     // There is no cache to write past.
-    if (mode === 'direct') throw systemError('EINVAL')
+    if (mode === 'direct' || mode === 'direct-through') throw systemError('EINVAL')
     if (mode === 'read' || mode === 'write') {
       if (node === undefined) throw systemError('ENOENT')
     } else if (node === undefined) {

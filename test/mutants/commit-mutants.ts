@@ -1,7 +1,8 @@
 import type { Mutant } from './mutant.js'
 
 const JOURNAL = 'src/journal/journal.ts'
-const WRITER = 'src/journal/writer.ts'
+const WRITER = 'src/journal/buffered-writer.ts'
+const DIRECT_WRITER = 'src/journal/direct-writer.ts'
 const UNDER_WAY = 'journal/under-way'
 const GROUP_COMMIT = 'src/journal/group-commit.ts'
 
@@ -11,8 +12,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'the sync is skipped',
     breaks: 'D1',
     file: WRITER,
-    find: 'this.#track(this.#space.dataSync())',
-    replace: 'this.#track(Promise.resolve())',
+    find: 'this.#inFlight.track(this.#space.dataSync())',
+    replace: 'this.#inFlight.track(Promise.resolve())',
     caughtBy: { seeds: 100 },
   },
   {
@@ -80,8 +81,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'a failed sync is tried again',
     breaks: 'D5',
     file: WRITER,
-    find: 'this.#track(this.#space.dataSync())',
-    replace: 'this.#track(this.#space.dataSync().catch(() => this.#space.dataSync()))',
+    find: 'this.#inFlight.track(this.#space.dataSync())',
+    replace: 'this.#inFlight.track(this.#space.dataSync().catch(() => this.#space.dataSync()))',
     caughtBy: { seeds: 300 },
   },
   {
@@ -101,8 +102,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'a failed sync is swallowed',
     breaks: 'D5',
     file: WRITER,
-    find: 'this.#track(this.#space.dataSync())',
-    replace: 'this.#track(this.#space.dataSync().catch(() => {}))',
+    find: 'this.#inFlight.track(this.#space.dataSync())',
+    replace: 'this.#inFlight.track(this.#space.dataSync().catch(() => {}))',
     caughtBy: { seeds: 300 },
   },
   {
@@ -257,8 +258,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'a waiting write hands over frames without checksums',
     breaks: 'D3',
     file: WRITER,
-    find: '      this.#buffer.seal()\n      const lsn',
-    replace: '      const lsn',
+    find: '    this.#buffer.seal()\n    const lsn',
+    replace: '    const lsn',
     caughtBy: { test: UNDER_WAY, named: 'what it hands over has its checksums' },
   },
   {
@@ -273,8 +274,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'both syncs go through one open description',
     breaks: 'D1 D5',
     file: 'src/journal/log-space.ts',
-    find: 'this.#blocking.dataSyncSync()',
-    replace: 'this.#file.dataSyncSync()',
+    find: 'this.#files.blocking.dataSyncSync()',
+    replace: 'this.#files.waiting.dataSyncSync()',
     caughtBy: { test: UNDER_WAY, named: 'does not confirm what a failed write-back has lost' },
   },
   {
@@ -321,8 +322,40 @@ export const commitMutants: readonly Mutant[] = [
     name: 'the lock is released at exit with a write unfinished',
     breaks: 'D8',
     file: JOURNAL,
-    find: 'if (!this.#writer.isBusy) this.#opened.lock.releaseSync()',
-    replace: 'this.#opened.lock.releaseSync()',
+    find: '    if (this.#writer.isBusy) return\n    this.#trim()',
+    replace: '    this.#trim()',
     caughtBy: { test: 'journal/exit', named: 'while a large write is queued' },
+  },
+  {
+    name: 'a write that is its own sync publishes everything',
+    breaks: 'D4',
+    file: DIRECT_WRITER,
+    find: "trip === 'all' || this.#writtenLsn === durableLsn",
+    replace: 'true',
+    caughtBy: { seeds: 3000 },
+  },
+  {
+    name: 'a blocking write takes the sector of an unfinished one',
+    breaks: 'D4b',
+    file: DIRECT_WRITER,
+    find: 'if (lsn < this.#flightEnd) {',
+    replace: 'if (false) {',
+    caughtBy: { test: 'unit/journal/direct-writer', named: 'writes whole sectors of 512' },
+  },
+  {
+    name: 'a sector that was held back is forgotten',
+    breaks: 'D3',
+    file: DIRECT_WRITER,
+    find: 'if (this.#heldLsn !== undefined) runSync',
+    replace: 'if (false) runSync',
+    caughtBy: { test: 'unit/journal/direct-writer', named: 'writes whole sectors of 512' },
+  },
+  {
+    name: 'zeros are written over what is staged',
+    breaks: 'D4b',
+    file: 'src/journal/zero-ahead.ts',
+    find: 'Math.ceil(nextLsn / PAGE_BYTES) * PAGE_BYTES',
+    replace: 'Math.floor(nextLsn / PAGE_BYTES) * PAGE_BYTES',
+    caughtBy: { test: 'unit/journal/zero-ahead', named: 'never touches a page that holds a record' },
   },
 ]

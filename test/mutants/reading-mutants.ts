@@ -42,9 +42,9 @@ export const readingMutants: readonly Mutant[] = [
   {
     name: "an oversize record's checksum covers its last piece only",
     breaks: 'D3',
-    file: 'src/journal/writer.ts',
-    find: 'checksum = this.#buffer.checksum(checksum, slot, filled)\n',
-    replace: 'checksum = this.#buffer.checksum(0, slot, filled)\n',
+    file: 'src/journal/oversize-frame.ts',
+    find: 'this.#buffer.checksum(this.#checksum, slot,',
+    replace: 'this.#buffer.checksum(0, slot,',
     caughtBy: { seeds: 500 },
   },
   {
