@@ -202,7 +202,10 @@ export class Journal {
     return this.writtenLsn
   }
 
-  /** As `flush`, without letting anything else run in this thread. */
+  /**
+   * As `flush`, without letting anything else run in this thread. Throws ERR_FSYS_BUSY in direct mode while a write is
+   * unfinished: what is staged shares a sector with it.
+   */
   flushSync(): Lsn {
     this.#checkUsable('flush')
     if (this.#writer.mustWait) throw this.#busy('flush')
@@ -210,7 +213,7 @@ export class Journal {
     return this.writtenLsn
   }
 
-  /** As `syncThrough`, without letting anything else run in this thread. */
+  /** As `syncThrough`, without letting anything else run in this thread. ERR_FSYS_BUSY as from `flushSync`. */
   syncThroughSync(lsn: Lsn): DurableLsn {
     if (this.#isDurable(lsn)) return this.#durableLsn
     const refusal = this.#refusalToSync(lsn)
@@ -232,7 +235,8 @@ export class Journal {
   /**
    * As `close`, without letting anything else run in this thread. While a write or a sync is unfinished, the descriptor and
    * the lock are released only when that has returned, soon after; `close` waits for it. Syncs also where `close` has been
-   * called and is still waiting, and in an exit handler that runs behind the journal's own.
+   * called and is still waiting, and in an exit handler that runs behind the journal's own. ERR_FSYS_BUSY as from `flushSync`;
+   * then it is still open.
    */
   closeSync(): void {
     if (this.#state === 'closed') return

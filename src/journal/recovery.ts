@@ -209,7 +209,7 @@ function* rewrite({ storage, path, file }: Recovered, kernel: Kernel, from: numb
 /** A multiple of what devices ask for. Where one asks for more, it refuses, and the page cache has to do. */
 const DIRECT_BYTES = 4096
 
-/** What is beyond the end in the last block is zeros for a moment. False if the device wants another alignment. */
+/** What is beyond the end in the last block is zeros for a moment. False if the device wants another alignment, or the file cannot be padded. */
 function* rewriteDirect(
   cached: StorageFile,
   direct: StorageFile,
@@ -225,7 +225,8 @@ function* rewriteDirect(
     try {
       yield* writeWhole(direct, piece, position)
     } catch (error) {
-      if (errnoOf(error) !== 'EINVAL') throw error
+      // What the last block is padded with can be too much where the file is as large as files can be.
+      if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'EFBIG') throw error
       yield* call(cached, 'truncate', to)
       return false
     }

@@ -30,6 +30,8 @@ import {
   openReader,
 } from 'fsys'
 
+import { nativeAddon } from '#src/platform/native-addon.js'
+
 import { frames } from '../support/frames.js'
 import { interposed, OpenFiles, systemError } from '../support/interposed.js'
 import { seededRandom } from '../support/random.js'
@@ -678,8 +680,11 @@ suite('where and how', () => {
     const journal = await openJournal(path)
     const { recovery, checksum, mark, directorySync, ...rest } = journal.info
     assert.equal(rest.path, path)
-    assert.equal(rest.engine, 'portable')
-    assert.deepEqual([rest.write, rest.sync], [{ inUse: 'write' }, { inUse: 'fdatasync' }])
+    const { addon } = nativeAddon()
+    assert.equal(rest.engine, addon === undefined ? 'portable' : 'pool')
+    assert.equal(rest.engineReason === undefined, addon !== undefined, 'a fallback has a reason')
+    assert.equal(rest.sync.inUse, addon === undefined ? 'fdatasync' : 'write and fdatasync')
+    assert.deepEqual([rest.write, rest.isDirect, rest.alignmentBytes], [{ inUse: 'write' }, false, 1])
     assert.match(checksum.inUse, /^(native|wasm-simd|wasm|plain)$/u)
     assert.ok(checksum.inUse === 'native' || (checksum.reason ?? '') !== '', 'a fallback has a reason')
     assert.ok(mark.inUse === 'on' || (mark.reason ?? '') !== '')
