@@ -14,7 +14,7 @@ if (files.length === 0) {
 }
 
 // What uses all cores by itself runs alone.
-const isSwarm = (name) => name.endsWith('sim/schedules.test.js')
+const isSwarm = (name) => /(?:sim\/schedules|fuzz\/fuzz)\.test\.js$/u.test(name)
 for (const [group, concurrency] of [
   [files.filter(isSwarm), 1],
   [files.filter((name) => !isSwarm(name)), 2],

@@ -42,7 +42,9 @@ export async function runCampaign({ firstSeed, cases, surface }: Plan): Promise<
 
 function runThread(assignment: Assignment): Promise<Failure | { readonly tallies: Tallies }> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: assignment })
+    // Everything is short-lived.
+    const resourceLimits = { maxYoungGenerationSizeMb: 64 }
+    const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: assignment, resourceLimits })
     const watch = setTimeout(() => {
       const [seed = 0] = assignment.current
       resolve({ seed, surface: assignment.surface, message: `it does not end within ${STUCK_MS / 1000} s` })

@@ -22,7 +22,7 @@ const SLOW_SURFACES: readonly { readonly name: string; readonly least: number; r
   { name: 'large', least: 30, perMillion: 20 },
 ]
 /** How many of the commands run as a process of their own. */
-const SPAWN_CHANCE = 1 / 10
+const SPAWN_CHANCE = 1 / 15
 
 export interface Fuzzed {
   readonly tallies: Tallies

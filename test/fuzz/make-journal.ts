@@ -21,7 +21,7 @@ export function makeJournal(random: Random, bases: readonly Buffer[]): Buffer {
 }
 
 function putJournal(target: Sketch, random: Random): void {
-  const pieces = random.below(random.chance(0.9) ? 6 : 20)
+  const pieces = random.below(random.chance(0.9) ? 5 : 14)
   for (let index = 0; index < pieces; index++) putPiece(target, random)
 }
 
@@ -58,7 +58,7 @@ export function putFrame(target: Sketch, random: Random, payloadBytes: number = 
 function sizeOf(random: Random): number {
   const kind = random.below(20)
   if (kind < 15) return random.below(40)
-  return kind < 19 ? random.below(300) : random.below(1500)
+  return kind < 19 ? random.below(300) : random.below(800)
 }
 
 /** A frame that ends so that the next one's header straddles a sector, or begins with one. */

@@ -54,7 +54,7 @@ const appendNoise: Mutation = (sketch, random) => {
 
 const insertZeros: Mutation = (sketch, random) => {
   const at = place(sketch, random)
-  sketch.replace(at, at, Buffer.alloc(1 + random.below(random.chance(0.9) ? 12 : 1200)))
+  sketch.replace(at, at, Buffer.alloc(1 + random.below(random.chance(0.9) ? 12 : 700)))
 }
 
 const zeroRange: Mutation = (sketch, random) => {
@@ -68,18 +68,18 @@ const zeroSectors: Mutation = (sketch, random) => zeroAligned(sketch, random, SE
 const zeroPages: Mutation = (sketch, random) => zeroAligned(sketch, random, 4096)
 
 const padToSector: Mutation = (sketch, random) => {
-  const multiple = random.chance(0.95) ? SECTOR_BYTES : 4096
+  const multiple = random.chance(0.98) ? SECTOR_BYTES : 4096
   sketch.putZeros(multiple - (sketch.length % multiple))
 }
 
 const padSomewhat: Mutation = (sketch, random) => {
-  sketch.putZeros(1 + random.below(random.chance(0.9) ? 20 : 1500))
+  sketch.putZeros(1 + random.below(random.chance(0.9) ? 20 : 800))
 }
 
 /** What an older direct-mode writer left: zeros up to a sector, and a frame of this file behind them. */
 const insertGap: Mutation = (sketch, random) => {
   const at = frameStart(sketch, random)
-  const zeros = SECTOR_BYTES - (at % SECTOR_BYTES) + SECTOR_BYTES * (random.chance(0.9) ? 0 : random.below(8))
+  const zeros = SECTOR_BYTES - (at % SECTOR_BYTES) + SECTOR_BYTES * (random.chance(0.95) ? 0 : random.below(6))
   sketch.replace(at, at, Buffer.alloc(zeros))
 }
 
@@ -134,7 +134,11 @@ const splice: Mutation = (sketch, random, others) => {
   const at = random.chance(0.5) ? place(sketch, random) : frameStart(sketch, random)
   const from = random.chance(0.5) ? at : random.below(other.length)
   const end = random.chance(0.7) ? sketch.length : at
-  sketch.replace(at, end, other.subarray(Math.min(from, other.length), from + random.below(3000)))
+  sketch.replace(
+    at,
+    end,
+    other.subarray(Math.min(from, other.length), from + random.below(random.chance(0.9) ? 400 : 3000)),
+  )
 }
 
 /** A frame of this file, once more, over whatever stands there. */

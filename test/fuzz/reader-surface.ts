@@ -20,12 +20,12 @@ export const readerSurface: Surface = {
   name: 'reader',
   make(random, bases) {
     const journal = makeJournal(random, bases)
-    const beside = random.chance(0.1) ? { '.mark': makeMark(random, journal) } : {}
+    const beside = random.chance(0.06) ? { '.mark': makeMark(random, journal) } : {}
     return { journal, beside, choices: random.bits() }
   },
   check(input, tally) {
     const random = new Random(input.choices)
-    const isWaiting = random.chance(0.15)
+    const isWaiting = random.chance(0.1)
     const checked = new CheckedReader(input, random, tally)
     return isWaiting ? checked.runWaiting() : checked.runBlocking()
   },
@@ -77,7 +77,7 @@ class CheckedReader {
   }
 
   runBlocking(): void {
-    for (let calls = this.#random.below(3); calls > 0; calls--) this.#callSomething()
+    for (let calls = this.#callCount(); calls > 0; calls--) this.#callSomething()
     if (this.#random.chance(0.5)) this.#scan(Infinity)
     else this.#iterate(Infinity)
     this.#finish()
@@ -85,7 +85,7 @@ class CheckedReader {
 
   async runWaiting(): Promise<void> {
     this.#tally.add('waiting')
-    for (let calls = this.#random.below(3); calls > 0; calls--) {
+    for (let calls = this.#callCount(); calls > 0; calls--) {
       const kind = this.#random.below(4)
       if (kind < 2) this.#callSomething()
       else if (kind === 2) await this.#iterateWaiting(this.#random.below(4))
@@ -94,6 +94,11 @@ class CheckedReader {
     if (this.#random.chance(0.5)) await this.#readBatches(Infinity)
     else await this.#iterateWaiting(Infinity)
     this.#finish()
+  }
+
+  /** Half of the readers just go through the file. */
+  #callCount(): number {
+    return this.#random.chance(0.5) ? 0 : 1 + this.#random.below(3)
   }
 
   #callSomething(): void {

@@ -4,6 +4,8 @@ import type { ChecksumEngine, Kernel } from '#src/checksum/kernel.js'
 import { CHUNK_BYTES } from '#src/journal/frame-cursor.js'
 import type { Random } from '#src/storage/sim/random.js'
 
+import { MAGIC } from './sketch.js'
+
 /**
  * Gives readers and recovery chunks of a few bytes in place of their megabyte, so that frames straddle the borders of
  * chunks in small files too; and room for a few frames only. Each kernel is made once and used again and again.
@@ -26,7 +28,10 @@ export class SmallKernels extends KernelPool {
   override acquire(areaBytes: number): Kernel {
     this.lent++
     if (areaBytes !== CHUNK_BYTES) return super.acquire(areaBytes)
-    return this.#idle.pop() ?? createKernel(this.#chunkBytes, this.#offsetCount, this.#engine)
+    const kernel = this.#idle.pop() ?? createKernel(this.#chunkBytes, this.#offsetCount, this.#engine)
+    // What is left over from an earlier use must not matter: here it is what does the most harm, and always the same.
+    kernel.bytes.fill(MAGIC)
+    return kernel
   }
 
   override release(kernel: Kernel): void {

@@ -10,12 +10,12 @@ import type { Surface } from './surface.js'
 
 /** What runs in memory, and how many of a million cases each gets: the slower, the fewer. */
 const SHARES: readonly (readonly [Surface, number])[] = [
-  [readerSurface, 809_000],
-  [splitSurface, 50_000],
-  [recoverySurface, 70_000],
-  [lockSurface, 60_000],
-  [resetSurface, 10_000],
-  [powerCutSurface, 1_000],
+  [readerSurface, 904_500],
+  [splitSurface, 35_000],
+  [recoverySurface, 25_000],
+  [lockSurface, 30_000],
+  [resetSurface, 5_000],
+  [powerCutSurface, 500],
 ]
 
 export const MEMORY_SURFACES: readonly Surface[] = SHARES.map(([surface]) => surface)
