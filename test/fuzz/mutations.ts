@@ -157,6 +157,17 @@ const putHeader: Mutation = (sketch, random) => {
   sketch.replace(at, at, header.subarray(0, 1 + random.below(8)))
 }
 
+/** Many headers, each of a frame up to about the end: whoever looks for frames must not check all of them. */
+const putHeaders: Mutation = (sketch, random) => {
+  const headers = Buffer.alloc(8 * (2 + random.below(30)))
+  for (let at = 0; at < headers.length; at += 8) {
+    MAGIC.copy(headers, at)
+    headers.writeUInt32LE(Math.max(headers.length - at - 12 - random.below(8), 0), at + 4)
+  }
+  const at = frameStart(sketch, random)
+  sketch.replace(at, at, headers)
+}
+
 const EMPTY = Buffer.alloc(0)
 
 const MUTATIONS: readonly Mutation[] = [
@@ -186,6 +197,7 @@ const MUTATIONS: readonly Mutation[] = [
   splice,
   staleFrame,
   putHeader,
+  putHeaders,
 ]
 
 function zeroAligned(sketch: Sketch, random: Random, multiple: number): void {
