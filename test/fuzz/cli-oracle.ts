@@ -3,10 +3,29 @@ import { isUtf8 } from 'node:buffer'
 
 import { must } from '../sim/model.js'
 import { referenceFrame } from '../sim/reference.js'
-import type { Call, Outcome } from './cli-surface.js'
+import type { ReferenceMark } from './reference-mark.js'
 import { type Judgement, isForeign, judge, savedBytes } from './reference-recovery.js'
 import { framesOf, linesOf } from './reference-split.js'
 import { type Place, type Walk, walk } from './reference-walk.js'
+
+/** All that the oracle needs to know about one call of a command. */
+export interface Call {
+  readonly command: string
+  readonly options: readonly string[]
+  readonly journal: Buffer
+  readonly mark: ReferenceMark | undefined
+  /** What the lock names. */
+  readonly lock: 'nobody' | 'gone' | 'alive' | 'unreadable'
+  /** For `append`: what it is to read. */
+  readonly input: Buffer
+}
+
+export interface Outcome {
+  readonly status: number
+  readonly stdout: Buffer
+  /** What stands in the directory afterwards, by name. */
+  readonly files: ReadonlyMap<string, Buffer>
+}
 
 export interface Expected {
   readonly status: number

@@ -21,35 +21,16 @@ import { owners } from '#src/platform/owners.js'
 import { Random } from '#src/storage/sim/random.js'
 
 import { must } from '../sim/model.js'
-import { expectedOutcome } from './cli-oracle.js'
+import { type Call, type Outcome, expectedOutcome } from './cli-oracle.js'
 import { type Input, JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
 import { makeJournal } from './make-journal.js'
 import { makeMark } from './make-mark.js'
-import { type ReferenceMark, markOf, sealSlot } from './reference-mark.js'
+import { markOf, sealSlot } from './reference-mark.js'
 import type { Surface, Tally } from './surface.js'
 
 const mainPath = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 
 const COMMANDS: readonly Command[] = [append, cat, tail, stat, verify, repair, reset, unlock]
-
-/** All that the oracle needs to know about one call of a command. */
-export interface Call {
-  readonly command: string
-  readonly options: readonly string[]
-  readonly journal: Buffer
-  readonly mark: ReferenceMark | undefined
-  /** What the lock names. */
-  readonly lock: 'nobody' | 'gone' | 'alive' | 'unreadable'
-  /** For `append`: what it is to read. */
-  readonly input: Buffer
-}
-
-export interface Outcome {
-  readonly status: number
-  readonly stdout: Buffer
-  /** What stands in the directory afterwards, by name. */
-  readonly files: ReadonlyMap<string, Buffer>
-}
 
 /** The commands on real files that hold anything: in this process, and some as the process that users start. */
 export class CliSurface implements Surface {

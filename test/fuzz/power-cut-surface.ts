@@ -111,11 +111,7 @@ function openAndCommit(disk: SimDisk, tally: Tally): number {
 }
 
 function isPowerLoss(error: unknown): boolean {
-  return error instanceof PowerLossError || (error instanceof Error && isCausedByPowerLoss(error.cause))
-}
-
-function isCausedByPowerLoss(cause: unknown): boolean {
-  return cause instanceof PowerLossError
+  return error instanceof PowerLossError || (error instanceof Error && error.cause instanceof PowerLossError)
 }
 
 function isSaved(disk: SimDisk, tail: Buffer): boolean {
