@@ -36,7 +36,8 @@ function someLsn(random: Random, journal: Buffer): bigint {
   const { records, position } = walk(journal, 0, random.chance(0.5) ? Infinity : 0)
   switch (random.below(6)) {
     case 0:
-      return BigInt(position)
+      // A byte more than there is, now and then.
+      return BigInt(position + (random.chance(0.3) ? 1 : 0))
     case 1:
       return BigInt(random.below(journal.length + 20))
     case 2:
