@@ -18,11 +18,11 @@ import type { Tallies } from './worker.js'
 
 /** What runs in this thread, on top of the cases in memory: some, and more for each million of those. */
 const SLOW_SURFACES: readonly { readonly name: string; readonly least: number; readonly perMillion: number }[] = [
-  { name: 'cli', least: 100, perMillion: 1000 },
+  { name: 'cli', least: 150, perMillion: 700 },
   { name: 'large', least: 30, perMillion: 20 },
 ]
 /** How many of the commands run as a process of their own. */
-const SPAWN_CHANCE = 1 / 15
+const SPAWN_CHANCE = 1 / 20
 
 export interface Fuzzed {
   readonly tallies: Tallies

@@ -15,7 +15,7 @@ const HELP = `usage: npm run fuzz -- [options]
 
 const BATCH_CASES = 400_000
 /** For each file of the corpus, on each surface. */
-const CHOICES_EACH = 30
+const CHOICES_EACH = 10
 
 const { values } = parseArgs({
   options: {

@@ -21,12 +21,12 @@ export function makeJournal(random: Random, bases: readonly Buffer[]): Buffer {
 }
 
 function putJournal(target: Sketch, random: Random): void {
-  const pieces = random.below(random.chance(0.9) ? 5 : 14)
+  const pieces = random.below(random.chance(0.95) ? 5 : 14)
   for (let index = 0; index < pieces; index++) putPiece(target, random)
 }
 
 function putPiece(target: Sketch, random: Random): void {
-  switch (random.below(24)) {
+  switch (random.below(36)) {
     case 0:
       return putAlignedFrame(target, random)
     case 1:

@@ -219,8 +219,11 @@ function range(sketch: Sketch, random: Random): [number, number] {
   return [Math.min(a, b), Math.max(a, b)]
 }
 
+/** Where a frame seems to begin: the next one from anywhere. */
 function frameStart(sketch: Sketch, random: Random): number {
-  return pick(random, sketch.frameStarts()) ?? 0
+  const bytes = sketch.bytes.subarray(0, sketch.length)
+  const start = bytes.indexOf(MAGIC, random.below(sketch.length))
+  return start === -1 ? Math.max(bytes.indexOf(MAGIC), 0) : start
 }
 
 function pick<Value>(random: Random, values: readonly Value[]): Value | undefined {

@@ -9,7 +9,7 @@ import { must } from '../sim/model.js'
 import { referenceFrame } from '../sim/reference.js'
 import type { Input } from './input.js'
 import { makeJournal } from './make-journal.js'
-import { slotOf } from './reference-mark.js'
+import { type ReferenceMark, slotOf } from './reference-mark.js'
 import { judge, savedBytes } from './reference-recovery.js'
 import type { Surface, Tally } from './surface.js'
 
@@ -27,8 +27,8 @@ export const powerCutSurface: Surface = {
   check(input, tally) {
     const random = new Random(input.choices)
     const disk = new SimDisk({ seed: input.choices, birthTimes: random.chance(0.9) })
-    const isMarked = putJournal(disk, input, random)
-    const { found, refusal } = judge(input.journal, isMarked ? NO_CLAIM : undefined, POLICIES)
+    const mark = putJournal(disk, input, random)
+    const { found, refusal, isBelowMark } = judge(input.journal, mark, POLICIES)
     if (refusal !== undefined) return staysRefused(disk, input, refusal, tally)
 
     disk.faults = faultAt(disk.operationCount + random.below(60), 'power-cut')
@@ -36,7 +36,10 @@ export const powerCutSurface: Surface = {
     if (disk.faults !== undefined) disk.cutPower()
     disk.faults = undefined
 
-    const journal = openJournalSync(PATH, { storage: disk.process(), ...POLICIES })
+    // Once it was opened, nothing that was cut off is missed any more.
+    const onDamage = committedLsn > 0 ? 'refuse' : 'cut'
+    const journal = openJournalSync(PATH, { storage: disk.process(), ...POLICIES, onDamage })
+    if (isBelowMark && committedLsn > 0) tally.add('cut below the mark, and not missed')
     const valid = input.journal.subarray(0, found.position)
     const longest = Buffer.concat([valid, referenceFrame(COMMITTED)])
     const { cleanEnd } = journal.info.recovery
@@ -52,21 +55,20 @@ export const powerCutSurface: Surface = {
     must(tail === undefined || isSaved(disk, tail), 'D7', () => 'the tail was cut off, and is nowhere')
     journal.closeSync()
   },
-  goals: ['cut while opening', 'cut after the commit', 'refused'],
+  goals: ['cut while opening', 'cut after the commit', 'cut below the mark, and not missed', 'refused'],
 }
 
-/** Bound to the journal, and saying nothing of it. */
-const NO_CLAIM = { sequence: 1n, inode: 0n, birthTime: 0n, gapFreeLsn: 0n, durableLsn: 0n }
-
-/** True if it has a mark. */
-function putJournal(disk: SimDisk, { journal }: Input, random: Random): boolean {
+/** With a mark that says anything of it, or without. */
+function putJournal(disk: SimDisk, { journal }: Input, random: Random): ReferenceMark | undefined {
   disk.makeDirectory(DIRECTORY)
   put(disk, PATH, journal)
   const facts = disk.process().statSync(PATH)
-  if (facts === undefined || facts.birthTime === 0n || random.chance(0.5)) return false
+  if (facts === undefined || facts.birthTime === 0n || random.chance(0.4)) return undefined
   const { inode, birthTime } = facts
-  put(disk, `${PATH}.mark`, slotOf({ ...NO_CLAIM, inode, birthTime }))
-  return true
+  const durableLsn = BigInt(random.below(journal.length + 20))
+  const mark = { sequence: 1n, inode, birthTime, gapFreeLsn: 0n, durableLsn }
+  put(disk, `${PATH}.mark`, slotOf(mark))
+  return mark
 }
 
 function put(disk: SimDisk, path: string, bytes: Uint8Array): void {

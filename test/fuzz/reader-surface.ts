@@ -25,7 +25,7 @@ export const readerSurface: Surface = {
   },
   check(input, tally) {
     const random = new Random(input.choices)
-    const isWaiting = random.chance(0.1)
+    const isWaiting = random.chance(0.07)
     const checked = new CheckedReader(input, random, tally)
     return isWaiting ? checked.runWaiting() : checked.runBlocking()
   },
@@ -96,9 +96,9 @@ class CheckedReader {
     this.#finish()
   }
 
-  /** Half of the readers just go through the file. */
+  /** Most readers just go through the file. */
   #callCount(): number {
-    return this.#random.chance(0.5) ? 0 : 1 + this.#random.below(3)
+    return this.#random.chance(0.6) ? 0 : 1 + this.#random.below(3)
   }
 
   #callSomething(): void {

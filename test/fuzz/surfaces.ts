@@ -10,10 +10,10 @@ import type { Surface } from './surface.js'
 
 /** What runs in memory, and how many of a million cases each gets: the slower, the fewer. */
 const SHARES: readonly (readonly [Surface, number])[] = [
-  [readerSurface, 904_500],
+  [readerSurface, 919_500],
   [splitSurface, 35_000],
   [recoverySurface, 25_000],
-  [lockSurface, 30_000],
+  [lockSurface, 15_000],
   [resetSurface, 5_000],
   [powerCutSurface, 500],
 ]

@@ -12,7 +12,7 @@ export function beginCounting(): void {
   baseline = takenBytes()
 }
 
-/** Throws if memory was taken because a length asked for it (D9). Asked with each read, because it may be let go of soon. */
+/** Throws if memory was taken because a length asked for it (D9). Asked now and then, because it may be let go of soon. */
 export function checkTaken(): void {
   const taken = takenBytes() - baseline
   must(taken <= TAKEN_BYTES_MAX, 'D9', () => `${taken} bytes of memory were taken`)
