@@ -73,9 +73,9 @@ export function* readMark(storage: Storage, path: string, journal: FileFacts): S
   // Opening a pipe would wait for somebody to write to it.
   if (!facts.isFile) return { state: 'broken' }
   const file = yield* call(storage, 'open', path, 'read')
-  const bytes = Buffer.alloc(MARK_BYTES)
+  let bytes = Buffer.allocUnsafe(SLOT_DISTANCE_BYTES + SLOT_BYTES)
   try {
-    yield* readWhole(file, bytes, 0)
+    bytes = bytes.subarray(0, yield* readWhole(file, bytes, 0))
   } finally {
     yield* call(file, 'close')
   }
