@@ -12,7 +12,7 @@ import { type CrashPoint, checkRecovery } from './recovery-check.js'
 import { sizeGenerator } from './sizes.js'
 import { CRASH_TAILS, leaveTail } from './tails.js'
 import { Tasks } from './tasks.js'
-import { PATH, World, codeOf, isCrash } from './world.js'
+import { PATH, World, codeOf, isCrash, mustEnd } from './world.js'
 
 /**
  * One to three lives of a journal on a simulated disk, all of it by the seed: several who use it at the same time, faults, a
@@ -303,7 +303,11 @@ class Schedule {
     disk.killProcess(storage)
     if (this.#hasLostPower) counts.powerCuts++
     // What is left of the dead process lets go of its memory; nothing of it reaches the disk.
-    await journal?.close().catch(() => {})
+    if (journal !== undefined)
+      await mustEnd(
+        disk,
+        journal.close().catch(() => {}),
+      )
     await disk.settle()
     model.survived(disk.image(PATH), this.#hasLostPower ? 'power-cut' : 'kill')
   }

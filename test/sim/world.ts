@@ -87,7 +87,7 @@ export class World {
   /** Closes it, blocking if that can be. */
   async close(journal: Journal, isBlocking: boolean): Promise<void> {
     const isClosed = isBlocking && this.block(() => (journal.closeSync(), true)) === true
-    if (!isClosed) await journal.close()
+    if (!isClosed) await mustEnd(this.disk, journal.close())
   }
 
   observe(journal: Journal): void {
