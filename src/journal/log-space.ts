@@ -62,7 +62,7 @@ export class SingleFileSpace implements LogSpace {
     this.#endLsn = endLsn
     this.alignment = alignment
     const { waiting, through } = files
-    const hasOwn = alignment > 1 && (through ?? waiting.writeThrough) !== undefined
+    const hasOwn = alignment > 1 && (through !== undefined || waiting.writeThrough !== undefined)
     this.trips = [...(hasOwn ? ['own' as const] : []), ...(waiting.writeAndSync === undefined ? [] : ['all' as const])]
   }
 
