@@ -122,12 +122,6 @@ export class BufferedWriter implements Writer {
     this.#space.truncateSync(this.#writtenLsn)
   }
 
-  trimSync(): boolean {
-    if (this.#space.endLsn <= this.#buffer.nextLsn) return false
-    this.#space.truncateSync(this.#buffer.nextLsn)
-    return true
-  }
-
   closeSync(): void {
     this.#space.closeSync()
   }

@@ -273,7 +273,7 @@ export class Journal {
    */
   #trim(): boolean {
     try {
-      return this.#writer.trimSync()
+      return this.#opened.space.trimSync(this.nextLsn)
     } catch {
       return false
     }

@@ -25,6 +25,8 @@ export interface LogSpace {
   dataSyncSync(): void
   /** Cuts off what lies past `lsn`. */
   truncateSync(lsn: number): void
+  /** The same, if anything was ever written there: padding, zeros written ahead. True if so. */
+  trimSync(lsn: number): boolean
   closeSync(): void
 }
 
@@ -97,6 +99,12 @@ export class SingleFileSpace implements LogSpace {
   truncateSync(lsn: number): void {
     this.#files.waiting.truncateSync(lsn)
     this.#endLsn = lsn
+  }
+
+  trimSync(lsn: number): boolean {
+    if (this.#endLsn <= lsn) return false
+    this.truncateSync(lsn)
+    return true
   }
 
   closeSync(): void {

@@ -190,7 +190,7 @@ export function* mend(
  * is synced without an error, and reads as zeros after a power cut [seen on Linux 6.18].
  */
 function* rewrite({ storage, path, file }: Recovered, kernel: Kernel, from: number, to: number): Steps<void> {
-  const direct = yield* openDirect(storage, path)
+  const direct = yield* openPastCache(storage, path)
   if (direct !== undefined) {
     try {
       if (yield* rewriteDirect(file, direct, kernel, from, to)) return
@@ -237,7 +237,7 @@ function* rewriteDirect(
 }
 
 /** Undefined where there is no such way to the file. */
-function* openDirect(storage: Storage, path: string): Steps<StorageFile | undefined> {
+function* openPastCache(storage: Storage, path: string): Steps<StorageFile | undefined> {
   try {
     return yield* call(storage, 'open', path, 'direct')
   } catch (error) {

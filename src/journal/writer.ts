@@ -45,7 +45,5 @@ export interface Writer {
   handOverSync(): void
   /** After a failed write: cuts the file back to what is whole, so that a reopen on a full disk has nothing to save. */
   cutBack(): void
-  /** Cuts off what was written past the records: padding, zeros written ahead. True if there was something. */
-  trimSync(): boolean
   closeSync(): void
 }

@@ -9,6 +9,7 @@ export interface WriterPlan {
   readonly records: number
   readonly committers: number
   readonly logBufferBytes: number
+  readonly direct: boolean
   /** It stops, as if by a signal, in front of this call on the storage, counted from 1. */
   readonly stopAtCall?: number
   /** What is wrong with it, to see that this is noticed. */

@@ -151,6 +151,7 @@ export class PowerCuts {
       records: journal.found.records,
       committers: [1, 2, 8, 64][Math.floor(random() * 4)] ?? 1,
       logBufferBytes: [4096, 2 ** 16, 2 ** 20][Math.floor(random() * 3)] ?? 4096,
+      direct: random() < 0.4,
       ...(call === undefined ? {} : { stopAtCall: call }),
       ...(this.#fault === undefined ? {} : { fault: this.#fault }),
     }

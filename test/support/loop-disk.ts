@@ -46,9 +46,17 @@ export class LoopDisk {
     this.#isMounted = true
   }
 
+  /** What io_uring has taken outlives the process that is killed, and holds its files open that long. */
   unmount(): void {
-    command('umount', this.path)
-    this.#isMounted = false
+    for (let tries = 1; this.#isMounted; tries++) {
+      try {
+        command('umount', this.path)
+        this.#isMounted = false
+      } catch (error) {
+        if (tries === UNMOUNT_TRIES_MAX || !String(error).includes('busy')) throw error
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+      }
+    }
   }
 
   /** What is in the page cache only is gone, and the disk is there again. */
@@ -152,6 +160,9 @@ function provide<Provided>(
     context.after(() => rmSync(directory, { recursive: true, force: true }))
   }
 }
+
+/** Ten seconds of them; seen were 240 ms. */
+const UNMOUNT_TRIES_MAX = 200
 
 /** Expert commands of xfs_io on this file, on whatever file system it is. */
 export function xfsIo(path: string, ...commands: readonly string[]): string {
