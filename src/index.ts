@@ -2,7 +2,8 @@ export { type ErrorCode, FsysError } from './errors.js'
 export type { TailState } from './frame/frame.js'
 export { PAYLOAD_BYTES_MAX } from './frame/frame.js'
 export type { JournalInfo, Primitive } from './journal/info.js'
-export { type Journal, openJournal, openJournalSync } from './journal/journal.js'
+export type { Journal } from './journal/journal.js'
+export { openJournal, openJournalSync } from './journal/open-journal.js'
 export type { JournalOptions, ReaderOptions } from './journal/options.js'
 export {
   type JournalReader,

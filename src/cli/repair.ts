@@ -1,4 +1,4 @@
-import { openJournal } from '../journal/journal.js'
+import { openJournal } from '../journal/open-journal.js'
 import type { Findings, GapPolicy, Recovery } from '../journal/recovery.js'
 import { planSavedTail } from '../journal/saved-tail.js'
 import { nodeStorage } from '../storage/node-storage.js'

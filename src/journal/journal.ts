@@ -1,58 +1,21 @@
-import { FsysError, assert, invalidArgument, outOfRange, storageFailure } from '../errors.js'
+import { type FsysError, assert, invalidArgument } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
-import { type DurableLsn, LSN_MAX, type Lsn, durableLsn } from '../lsn.js'
-import { run, runSync } from '../storage/steps.js'
+import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
 import { abortable } from './abortable.js'
 import { BufferedWriter } from './buffered-writer.js'
+import { type Attempt, Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
 import { keepUntilExit } from './exit.js'
-import { GroupCommit } from './group-commit.js'
+import type { GroupCommit } from './group-commit.js'
 import { type JournalInfo, describe } from './info.js'
+import { busy, journalTooLarge, recordTooLarge, refusalOf, wrongLsn } from './journal-errors.js'
 import { LogBuffer } from './log-buffer.js'
 import { LogMemory } from './log-memory.js'
-import type { Trip } from './log-space.js'
-import { type OpenedJournal, open } from './open.js'
-import { type JournalOptions, type Settled, settleJournalOptions, settlePath } from './options.js'
+import type { OpenedJournal } from './open.js'
+import type { JournalOptions, Settled } from './options.js'
 import { checkRecord, encodeText, loneSurrogate } from './record.js'
 import type { Writer } from './writer.js'
 import { ZeroAhead } from './zero-ahead.js'
-
-/**
- * Opens a journal for writing, or makes one: takes its lock, finds its clean end, saves and cuts off what a crash left
- * behind it, and syncs it all, the directory too. What is below `durableLsn` then survives power loss.
- *
- * Rejects with a FsysError of code ERR_FSYS_LOCKED (somebody writes to it), ERR_FSYS_DAMAGED, ERR_FSYS_AMBIGUOUS_GAP,
- * ERR_FSYS_NOT_A_JOURNAL, ERR_FSYS_TAIL_NOT_SAVED, ERR_FSYS_NOT_FOUND, ERR_FSYS_NOT_A_FILE, ERR_FSYS_ACCESS,
- * ERR_FSYS_READ_ONLY, each with the file untouched; ERR_FSYS_NO_SPACE or ERR_FSYS_IO, by when what a crash left may have been
- * saved and cut off, but no valid record; ERR_FSYS_CHANGED when its records were whole only in the page cache; with a TypeError or RangeError for bad options; with the signal's reason.
- */
-export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
-  const settled = settleJournalOptions(options)
-  const name = settlePath(path)
-  const memory = new LogMemory(settled)
-  try {
-    return new Journal(await run(open(name, FIRST_LSN, settled)), settled, memory)
-  } catch (error) {
-    memory.release()
-    throw error
-  }
-}
-
-/** As `openJournal`, without letting anything else run in this thread. */
-export function openJournalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
-  const settled = settleJournalOptions(options, 'openJournalSync')
-  const name = settlePath(path)
-  const memory = new LogMemory(settled)
-  try {
-    return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, memory)
-  } catch (error) {
-    memory.release()
-    throw error
-  }
-}
-
-/** A journal's first frame begins at the first byte of its file. */
-const FIRST_LSN = 0
 
 /** A write-ahead journal, open for writing. Made by `openJournal`. */
 export class Journal {
@@ -61,14 +24,12 @@ export class Journal {
   readonly #buffer: LogBuffer
   readonly #writer: Writer
   readonly #zeroAhead: ZeroAhead
+  readonly #committer: Committer
+  /** The committer's: reached in one step on the hot path. */
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
   readonly #forgetAtExit: () => void
-  #state: 'open' | 'closing' | 'handed over' | 'closed' = 'open'
-  #durableLsn: DurableLsn
-  #durable: Promise<DurableLsn>
-  /** The first write or sync that failed (D5). */
-  #failure: unknown
+  #state: 'open' | 'poisoned' | 'closing' | 'handed over' | 'closed' = 'open'
   #closed: Promise<void> | undefined
 
   constructor(opened: OpenedJournal, options: Settled<JournalOptions>, memory: LogMemory = new LogMemory(options)) {
@@ -76,16 +37,17 @@ export class Journal {
     this.#opened = opened
     this.#memory = memory
     this.#recordBytesMax = options.recordBytesMax
-    this.#durableLsn = durableLsn(recovery.cleanEnd)
-    this.#durable = Promise.resolve(this.#durableLsn)
-    this.#buffer = new LogBuffer(memory.kernel, memory.slotBytes, this.#durableLsn, space.alignment)
+    this.#buffer = new LogBuffer(memory.kernel, memory.slotBytes, recovery.cleanEnd, space.alignment)
     this.#buffer.carry(carried)
     const isDirect = space.alignment > 1
     this.#writer = isDirect
       ? new DirectWriter(space, this.#buffer, memory.page)
       : new BufferedWriter(space, this.#buffer)
     this.#zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
-    this.#groups = new GroupCommit(() => options.storage.clock.soon(this.#startGroup))
+    this.#committer = new Committer(opened, this.#buffer, this.#writer, this.#zeroAhead, (attempt) =>
+      this.#giveUp(attempt),
+    )
+    this.#groups = this.#committer.groups
     this.#forgetAtExit = keepUntilExit(() => this.#handOver())
   }
 
@@ -101,7 +63,7 @@ export class Journal {
 
   /** Below this, everything is on stable storage: it survives power loss. */
   get durableLsn(): DurableLsn {
-    return this.#durableLsn
+    return this.#committer.durableLsn
   }
 
   /** What serves this journal and why, and what opening it has found. */
@@ -120,7 +82,7 @@ export class Journal {
    * A record for which it throws is not staged.
    */
   append(record: Uint8Array | string): Lsn {
-    if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
+    if (this.#state !== 'open') throw this.#refusal('append to')
     if (typeof record === 'string') return this.#appendText(record)
     if (!(record instanceof Uint8Array) || record.length === 0 || record.length !== record.byteLength)
       checkRecord(record)
@@ -135,7 +97,7 @@ export class Journal {
    * What is no array may reuse the memory of one record for the next: its records are copied as they come.
    */
   appendBatch(records: Iterable<Uint8Array | string>): Lsn {
-    if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
+    if (this.#state !== 'open') throw this.#refusal('append to')
     if (typeof records === 'string' || typeof records?.[Symbol.iterator] !== 'function') {
       throw invalidArgument('a batch must be an array of records, or another iterable of them')
     }
@@ -150,7 +112,7 @@ export class Journal {
       batch.push(isStable || typeof record === 'string' ? bytes : new Uint8Array(bytes))
     }
     // What gave the records may have closed the journal meanwhile.
-    if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
+    if (this.#state !== 'open') throw this.#refusal('append to')
     this.#checkLimit(frameBytes)
     for (const bytes of batch) if (this.#buffer.stage(bytes) === 0) this.#appendSlowly(bytes)
     return this.nextLsn
@@ -171,7 +133,7 @@ export class Journal {
       }
       return abortable(this.syncThrough(lsn), options.signal)
     }
-    if (this.#isDurable(lsn)) return this.#durable
+    if (this.#isDurable(lsn)) return this.#committer.durable
     const refusal = this.#refusalToSync(lsn)
     if (refusal !== undefined) return Promise.reject(refusal)
     return this.#groups.join(lsn).waitTogether(lsn)
@@ -193,12 +155,7 @@ export class Journal {
    */
   async flush(): Promise<Lsn> {
     this.#checkUsable('flush')
-    try {
-      if (this.#writer.prefersBlocking) this.#writer.writeSync()
-      else await this.#writer.write()
-    } catch (error) {
-      throw this.#poison(error, 'write to')
-    }
+    await this.#committer.write()
     return this.writtenLsn
   }
 
@@ -209,18 +166,18 @@ export class Journal {
   flushSync(): Lsn {
     this.#checkUsable('flush')
     if (this.#writer.mustWait) throw this.#busy('flush')
-    this.#writeSync()
+    this.#committer.writeSync()
     return this.writtenLsn
   }
 
   /** As `syncThrough`, without letting anything else run in this thread. ERR_FSYS_BUSY as from `flushSync`. */
   syncThroughSync(lsn: Lsn): DurableLsn {
-    if (this.#isDurable(lsn)) return this.#durableLsn
+    if (this.#isDurable(lsn)) return this.#committer.durableLsn
     const refusal = this.#refusalToSync(lsn)
     if (refusal !== undefined) throw refusal
     if (this.#writer.mustWait) throw this.#busy('sync')
-    this.#syncSync()
-    return this.#durableLsn
+    this.#committer.syncSync()
+    return this.#committer.durableLsn
   }
 
   /**
@@ -240,12 +197,12 @@ export class Journal {
    */
   closeSync(): void {
     if (this.#state === 'closed') return
-    if (this.#failure === undefined && this.#durableLsn < this.nextLsn && this.#writer.mustWait)
+    if (this.#committer.failure === undefined && this.durableLsn < this.nextLsn && this.#writer.mustWait)
       throw this.#busy('close')
-    this.#state = 'closing'
+    this.#startClosing()
     try {
-      if (this.#failure !== undefined) throw this.#refusal('close')
-      if (this.#durableLsn < this.nextLsn) this.#syncSync()
+      if (this.#committer.failure !== undefined) throw this.#refusal('close')
+      if (this.durableLsn < this.nextLsn) this.#committer.syncSync()
       if (this.#trim()) this.#trySyncSync()
     } finally {
       this.#closed ??= this.#releaseWhenIdle()
@@ -257,14 +214,19 @@ export class Journal {
   }
 
   async #close(): Promise<void> {
-    this.#state = 'closing'
+    this.#startClosing()
     try {
-      if (this.#failure !== undefined) throw this.#refusal('close')
-      if (this.#durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)
+      if (this.#committer.failure !== undefined) throw this.#refusal('close')
+      if (this.durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)
       if (this.#trim()) await this.#writer.sync().catch(() => {})
     } finally {
       await this.#releaseWhenIdle()
     }
+  }
+
+  #startClosing(): void {
+    this.#state = 'closing'
+    this.#zeroAhead.rest()
   }
 
   /**
@@ -313,11 +275,11 @@ export class Journal {
 
   /** The process ends: what is staged goes to the operating system. The lock stays where a late write may still happen. */
   #handOver(): void {
-    if (this.#failure !== undefined || this.#state === 'closed') return
+    if (this.#committer.failure !== undefined || this.#state === 'closed') return
     try {
       this.#writer.handOverSync()
     } catch (error) {
-      this.#poison(error, 'write to')
+      this.#committer.poison(error, 'write to')
     }
     // An exit handler that comes later may still sync this by `closeSync`; the mark is not written without the lock.
     this.#state = 'handed over'
@@ -327,106 +289,10 @@ export class Journal {
     this.#opened.lock.releaseSync()
   }
 
-  readonly #startGroup = (): void => {
-    // Poisoned since it was scheduled: everybody has been told.
-    if (this.#groups.phase !== 'scheduled') return
-    this.#groups.start()
-    const trip = this.#writer.tripFor(this.#durableLsn)
-    if (trip !== undefined && this.#writer.writtenLsn < this.nextLsn) {
-      this.#makeTrip(trip)
-      return
-    }
-    if (!this.#writer.prefersBlocking) {
-      this.#writer.write().then(this.#syncGroup, (error: unknown) => this.#poison(error, 'write to'))
-      return
-    }
-    try {
-      this.#writer.writeSync()
-    } catch (error) {
-      this.#poison(error, 'write to')
-      return
-    }
-    this.#syncGroup()
-  }
-
-  readonly #syncGroup = (): void => {
-    if (this.#failure !== undefined) return
-    // A blocking sync may have been quicker.
-    if (this.#groups.awaitedLsn <= this.#durableLsn) {
-      this.#finishGroup()
-      return
-    }
-    // Captured before the sync begins, never after: what is written meanwhile is not covered (D4).
-    const frontier = this.#writer.writtenLsn
-    this.#awaitSync(frontier, this.#writer.sync(), () => 'sync')
-  }
-
-  /** A group in one trip to the disk. It covers what is staged now, and no more (D4). */
-  #makeTrip(trip: Trip): void {
-    this.#awaitSync(this.nextLsn, this.#writer.writeDurably(trip), attemptOf)
-  }
-
-  /** The running group's sync has begun, and covers everything below `frontier`: who needs no more may still join it. */
-  #awaitSync(frontier: number, syncing: Promise<void>, attempt: typeof attemptOf): void {
-    this.#groups.cover(frontier)
-    syncing.then(
-      () => {
-        if (this.#failure !== undefined) return
-        this.#publish(frontier)
-        this.#finishGroup()
-      },
-      (error: unknown) => this.#poison(error, attempt(error)),
-    )
-    if (this.#state === 'open') this.#zeroAhead.extend(this.nextLsn, frontier - this.#durableLsn)
-  }
-
-  #finishGroup(): void {
-    // Whatever went wrong: nobody is told that something is durable that is not.
-    if (this.#groups.awaitedLsn > this.#durableLsn) {
-      this.#poison(new Error('fsys is broken, please report it: a group ends before it is durable'), 'sync')
-      return
-    }
-    this.#groups.finish().resolve(this.#durableLsn)
-  }
-
-  /** The only place where the durable frontier moves. */
-  #publish(frontier: number): void {
-    if (frontier <= this.#durableLsn) return
-    this.#durableLsn = durableLsn(frontier)
-    this.#durable = Promise.resolve(this.#durableLsn)
-    this.#opened.mark.note(frontier)
-  }
-
-  #writeSync(): void {
-    try {
-      this.#writer.writeSync()
-    } catch (error) {
-      throw this.#poison(error, 'write to')
-    }
-  }
-
-  #syncSync(): void {
-    this.#writeSync()
-    const frontier = this.#writer.writtenLsn
-    try {
-      this.#writer.syncSync()
-    } catch (error) {
-      throw this.#poison(error, 'sync')
-    }
-    this.#publish(frontier)
-  }
-
-  /** The first failure ends the journal, and everybody who waits hears of it (D5, D10). Returns that failure. */
-  #poison(error: unknown, attempt: 'write to' | 'sync'): unknown {
-    if (this.#failure !== undefined) return this.#failure
-    const failure = storageFailure(error, `cannot ${attempt} journal ${JSON.stringify(this.#opened.path)}`, {
-      path: this.#opened.path,
-    })
-    this.#failure = failure
-    this.#writer.giveUp()
-    for (const group of this.#groups.fail()) group.reject(failure)
+  /** What it was refuses all further work, and after a failed write the file is cut back to what is whole. */
+  #giveUp(attempt: Attempt): void {
+    if (this.#state === 'open') this.#state = 'poisoned'
     if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())
-    return failure
   }
 
   #cutBack(): void {
@@ -458,68 +324,39 @@ export class Journal {
         assert(this.#buffer.stage(record) > 0, 'an empty buffer has no room for a record that is smaller')
       }
     } catch (error) {
-      throw this.#poison(error, 'write to')
+      throw this.#committer.poison(error, 'write to')
     }
     return this.nextLsn
   }
 
   #checkLimit(frameBytes: number): void {
-    if (frameBytes <= LSN_MAX - this.nextLsn) return
-    throw outOfRange(
-      `cannot append to journal ${JSON.stringify(this.#opened.path)}: it would grow past 2^53 - 1 bytes`,
-      'ERR_FSYS_LSN_LIMIT',
-    )
+    if (frameBytes > LSN_MAX - this.nextLsn) throw journalTooLarge(this.#opened.path)
   }
 
   #checkUsable(attempt: string): void {
-    if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal(attempt)
+    if (this.#state !== 'open') throw this.#refusal(attempt)
   }
 
   /** False for what is no LSN at all. */
   #isDurable(lsn: Lsn): boolean {
-    return lsn <= this.#durableLsn && lsn >= 0 && Number.isSafeInteger(lsn)
+    return lsn <= this.#committer.durableLsn && lsn >= 0 && Number.isSafeInteger(lsn)
   }
 
   #refusalToSync(lsn: Lsn): Error | undefined {
-    if (!Number.isSafeInteger(lsn) || lsn < 0) {
-      return invalidArgument(`an LSN is a whole number from 0 to 2^53 - 1, not ${String(lsn)}`)
-    }
-    if (lsn > this.nextLsn) {
-      return outOfRange(
-        `cannot sync journal ${JSON.stringify(this.#opened.path)} through LSN ${lsn}: it ends at ${this.nextLsn}`,
-        'ERR_FSYS_LSN_UNKNOWN',
-      )
-    }
-    return this.#failure === undefined && this.#state === 'open' ? undefined : this.#refusal('sync')
+    return (
+      wrongLsn(this.#opened.path, lsn, this.nextLsn) ?? (this.#state === 'open' ? undefined : this.#refusal('sync'))
+    )
   }
 
   #refusal(attempt: string): FsysError {
-    const { path } = this.#opened
-    const what = `cannot ${attempt} journal ${JSON.stringify(path)}`
-    if (this.#failure === undefined) return new FsysError('ERR_FSYS_CLOSED', `${what}: it is closed`, { path })
-    const cause = this.#failure
-    return new FsysError('ERR_FSYS_POISONED', `${what}: it was given up when ${(cause as Error).message}`, {
-      path,
-      cause,
-    })
+    return refusalOf(this.#opened.path, attempt, this.#committer.failure)
   }
 
-  /** In direct mode only: the records that are staged share a sector with the write that is under way. */
   #busy(attempt: string): FsysError {
-    const { path } = this.#opened
-    const what = `cannot ${attempt} journal ${JSON.stringify(path)} without waiting: a write of it is under way`
-    return new FsysError('ERR_FSYS_BUSY', what, { path })
+    return busy(this.#opened.path, attempt)
   }
 
   #tooLarge(length: number): RangeError {
-    return outOfRange(
-      `cannot append to journal ${JSON.stringify(this.#opened.path)}: a record of ${length} bytes is over the limit of ${this.#recordBytesMax}`,
-      'ERR_FSYS_RECORD_TOO_LARGE',
-    )
+    return recordTooLarge(this.#opened.path, length, this.#recordBytesMax)
   }
-}
-
-/** Which part of a trip has failed. */
-function attemptOf(error: unknown): 'write to' | 'sync' {
-  return (error as NodeJS.ErrnoException).syscall === 'fdatasync' ? 'sync' : 'write to'
 }

@@ -16,6 +16,7 @@ export class ZeroAhead {
   readonly #aheadBytes: number
   readonly #zeros: Uint8Array
   #smallGroups = 0
+  #isResting = false
   #offReason: string | undefined
 
   /** `aheadBytes` 0 turns it off. `zeros` is memory as the space wants it, of pages that are never changed. */
@@ -30,9 +31,14 @@ export class ZeroAhead {
     return this.#offReason === undefined ? { inUse: 'write' } : { inUse: 'off', reason: this.#offReason }
   }
 
+  /** The journal is about to end: nothing more is written past its records. */
+  rest(): void {
+    this.#isResting = true
+  }
+
   /** A group of so many bytes is being synced, and records are staged up to `nextLsn`: writes a piece, if that will pay. */
   extend(nextLsn: number, groupBytes: number): void {
-    if (this.#offReason !== undefined) return
+    if (this.#isResting || this.#offReason !== undefined) return
     this.#smallGroups = groupBytes <= GROUP_BYTES_MAX ? this.#smallGroups + 1 : 0
     if (this.#smallGroups < GROUPS_MIN) return
     const start = Math.max(this.#space.endLsn, Math.ceil(nextLsn / PAGE_BYTES) * PAGE_BYTES)

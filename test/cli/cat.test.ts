@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 
 import { fsys, mainPath, start } from '../support/command.js'
 import { frame } from '../support/frames.js'

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 
 import { fsys } from '../support/command.js'
 import { frame } from '../support/frames.js'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { SizeDistribution } from '#src/cli/sizes.js'
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 import { Random } from '#src/storage/sim/random.js'
 
 import { fsys } from '../support/command.js'

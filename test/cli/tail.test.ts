@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 
 import { type Command, aWhile, feed, fsys, start, until } from '../support/command.js'
 import { frame } from '../support/frames.js'

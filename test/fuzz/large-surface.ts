@@ -1,7 +1,7 @@
 import { sharedKernelPool } from '#src/checksum/kernel-pool.js'
 import { FsysError } from '#src/errors.js'
 import { CHUNK_BYTES } from '#src/journal/frame-cursor.js'
-import { openJournalSync } from '#src/journal/journal.js'
+import { openJournalSync } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 import { Random } from '#src/storage/sim/random.js'
 

@@ -1,5 +1,6 @@
 import { FsysError } from '#src/errors.js'
-import { type Journal, openJournal, openJournalSync } from '#src/journal/journal.js'
+import type { Journal } from '#src/journal/journal.js'
+import { openJournal, openJournalSync } from '#src/journal/open-journal.js'
 import { Random } from '#src/storage/sim/random.js'
 
 import { must } from '../sim/model.js'

@@ -1,5 +1,6 @@
 import { FsysError } from '#src/errors.js'
-import { type Journal, openJournalSync } from '#src/journal/journal.js'
+import type { Journal } from '#src/journal/journal.js'
+import { openJournalSync } from '#src/journal/open-journal.js'
 import { faultAt } from '#src/storage/sim/faults.js'
 import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'

@@ -69,6 +69,7 @@ export class JournalRun {
     const [file, blocking] = [this.#disk.open(), this.#disk.open()] as unknown as [StorageFile, StorageFile]
     const opened = {
       path: '/journal',
+      storage,
       lock: { releaseSync: () => this.#releases++ },
       mark: { note: (lsn: number) => this.#confirmed.push(lsn), closeSync: () => {} },
       space: new SingleFileSpace({ waiting: file, blocking }, 0),

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
 const JOURNAL = 'src/journal/journal.ts'
+const COMMITTER = 'src/journal/committer.ts'
 const WRITER = 'src/journal/buffered-writer.ts'
 const DIRECT_WRITER = 'src/journal/direct-writer.ts'
 const UNDER_WAY = 'journal/under-way'
@@ -27,17 +28,17 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'nextLsn is published',
     breaks: 'D1 D4',
-    file: JOURNAL,
+    file: COMMITTER,
     find: `        this.#publish(frontier)
         this.#finishGroup()`,
-    replace: `        this.#publish(this.nextLsn)
+    replace: `        this.#publish(this.#buffer.nextLsn)
         this.#finishGroup()`,
     caughtBy: { seeds: 100 },
   },
   {
     name: 'the frontier is captured after the sync',
     breaks: 'D4',
-    file: JOURNAL,
+    file: COMMITTER,
     find: `        this.#publish(frontier)
         this.#finishGroup()`,
     replace: `        this.#publish(this.#writer.writtenLsn)
@@ -48,17 +49,17 @@ export const commitMutants: readonly Mutant[] = [
     // The nearest that there is to a write that carries a sync, and is taken for a sync of everything.
     name: 'a group is told what was written since its sync began',
     breaks: 'D1 D4',
-    file: JOURNAL,
-    find: 'this.#groups.finish().resolve(this.#durableLsn)',
-    replace: 'this.#groups.finish().resolve(durableLsn(this.#writer.writtenLsn))',
+    file: COMMITTER,
+    find: 'this.groups.finish().resolve(this.#durableLsn)',
+    replace: 'this.groups.finish().resolve(durableLsn(this.#writer.writtenLsn))',
     caughtBy: { test: UNDER_WAY, named: 'what is written meanwhile is not covered by it' },
   },
   {
     name: 'a sync is taken to cover what is not written yet',
     breaks: 'D4',
-    file: JOURNAL,
-    find: 'this.#groups.cover(frontier)',
-    replace: 'this.#groups.cover(this.nextLsn)',
+    file: COMMITTER,
+    find: 'this.groups.cover(frontier)',
+    replace: 'this.groups.cover(this.#buffer.nextLsn)',
     caughtBy: { test: UNDER_WAY, named: 'it covers nothing that was staged while its own write was under way' },
   },
   {
@@ -72,7 +73,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'durableLsn goes back when a blocking sync was quicker',
     breaks: 'D4',
-    file: JOURNAL,
+    file: COMMITTER,
     find: '    if (frontier <= this.#durableLsn) return\n',
     replace: '',
     caughtBy: { seeds: 300 },
@@ -157,7 +158,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a failure does not poison',
     breaks: 'D5',
-    file: JOURNAL,
+    file: COMMITTER,
     find: '    this.#failure = failure\n',
     replace: '',
     caughtBy: { seeds: 100 },
@@ -165,10 +166,10 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a failed write of flush does not poison',
     breaks: 'D5',
-    file: JOURNAL,
+    file: COMMITTER,
     find: `      else await this.#writer.write()
     } catch (error) {
-      throw this.#poison(error, 'write to')`,
+      throw this.poison(error, 'write to')`,
     replace: `      else await this.#writer.write()
     } catch (error) {
       throw storageFailure(error, 'cannot write')`,
@@ -290,7 +291,7 @@ export const commitMutants: readonly Mutant[] = [
     name: 'close does not sync',
     breaks: 'D1',
     file: JOURNAL,
-    find: 'if (this.#durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)',
+    find: 'if (this.durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)',
     replace: '',
     caughtBy: { seeds: 300 },
   },
@@ -298,7 +299,7 @@ export const commitMutants: readonly Mutant[] = [
     name: 'closeSync does not sync',
     breaks: 'D1',
     file: JOURNAL,
-    find: '      if (this.#durableLsn < this.nextLsn) this.#syncSync()\n',
+    find: '      if (this.durableLsn < this.nextLsn) this.#committer.syncSync()\n',
     replace: '',
     caughtBy: { test: 'journal/edges', named: 'closeSync syncs, also while close is waiting' },
   },
@@ -314,7 +315,7 @@ export const commitMutants: readonly Mutant[] = [
     name: 'the exit handler writes for a poisoned journal',
     breaks: 'D5',
     file: JOURNAL,
-    find: "if (this.#failure !== undefined || this.#state === 'closed') return\n    try",
+    find: "if (this.#committer.failure !== undefined || this.#state === 'closed') return\n    try",
     replace: "if (this.#state === 'closed') return\n    try",
     caughtBy: { test: 'journal/exit', named: 'writes nothing at exit, when a sync has failed' },
   },

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.js'
 
-const JOURNAL = 'src/journal/journal.ts'
+const COMMITTER = 'src/journal/committer.ts'
 const OPEN = 'src/journal/open.ts'
 const RECOVERY = 'src/journal/recovery.ts'
 const SAVED_TAIL = 'src/journal/saved-tail.ts'
@@ -158,9 +158,9 @@ export const openingMutants: readonly Mutant[] = [
   {
     name: 'the mark runs ahead of what is durable',
     breaks: 'D6',
-    file: JOURNAL,
+    file: COMMITTER,
     find: 'this.#opened.mark.note(frontier)',
-    replace: 'this.#opened.mark.note(this.nextLsn)',
+    replace: 'this.#opened.mark.note(this.#buffer.nextLsn)',
     caughtBy: { test: 'journal/under-way', named: 'what is appended meanwhile is not in the mark' },
   },
   {

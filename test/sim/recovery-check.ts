@@ -1,4 +1,4 @@
-import { openJournalSync } from '#src/journal/journal.js'
+import { openJournalSync } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 import type { Recovery } from '#src/journal/recovery.js'
 import type { SimDisk } from '#src/storage/sim/sim-disk.js'

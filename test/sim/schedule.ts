@@ -1,4 +1,5 @@
-import { type Journal, openJournal, openJournalSync } from '#src/journal/journal.js'
+import type { Journal } from '#src/journal/journal.js'
+import { openJournal, openJournalSync } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'
 import type { Choices } from '#src/storage/sim/choices.js'

@@ -1,4 +1,5 @@
-import { type Journal, openJournal, openJournalSync } from '#src/journal/journal.js'
+import type { Journal } from '#src/journal/journal.js'
+import { openJournal, openJournalSync } from '#src/journal/open-journal.js'
 import type { JournalOptions } from '#src/journal/options.js'
 import type { Lsn } from '#src/lsn.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'

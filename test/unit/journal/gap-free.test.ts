@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 import { run } from '#src/storage/steps.js'
