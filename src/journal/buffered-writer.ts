@@ -47,9 +47,11 @@ export class BufferedWriter implements Writer {
     this.#isGivenUp = true
   }
 
+  finishSync(): void {}
+
   /**
    * What an unfinished write covers is written again, the same bytes at the same place, because nothing can be waited for
-   * here.
+   * here, or need not be.
    */
   writeSync(): void {
     this.#buffer.seal()
@@ -76,10 +78,23 @@ export class BufferedWriter implements Writer {
     return this.#draining === undefined && isWhole ? this.#space.trips.find((trip) => trip === 'all') : undefined
   }
 
+  /** Beside an unfinished write too, as `writeSync`. */
+  blockingTripFor(): Trip | undefined {
+    const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
+    return isWhole ? this.#space.blockingTrips.find((trip) => trip === 'all') : undefined
+  }
+
   async writeDurably(trip: Trip): Promise<void> {
     const trying = this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
     this.#draining = trying.finally(() => (this.#draining = undefined))
     await this.#draining
+  }
+
+  writeDurablySync(trip: Trip): void {
+    this.#buffer.seal()
+    const source = this.#buffer.staged(this.#writtenLsn)
+    this.#space.writeDurablySync(source, this.#writtenLsn, trip)
+    this.#writtenLsn += source.length
   }
 
   sync(): Promise<void> {

@@ -57,7 +57,7 @@ export class Committer {
     return this.#failure
   }
 
-  /** Hands what is staged to the operating system. */
+  /** Hands what is staged now to the operating system. */
   async write(): Promise<void> {
     try {
       if (this.#writer.prefersBlocking) this.#writer.writeSync()
@@ -67,24 +67,36 @@ export class Committer {
     }
   }
 
+  /** The same, blocking; an unfinished write that stands in the way is waited for. */
   writeSync(): void {
     try {
+      this.#writer.finishSync()
       this.#writer.writeSync()
     } catch (error) {
-      throw this.poison(error, 'write to')
+      throw this.poison(error, attemptOf(error))
     }
   }
 
-  /** Writes and syncs what is staged. */
+  /** Writes and syncs what is staged now, blocking: in one trip, where that can be. */
   syncSync(): void {
-    this.writeSync()
-    const frontier = this.#writer.writtenLsn
+    const frontier = this.#buffer.nextLsn
+    let attempt = attemptOf
     try {
-      this.#writer.syncSync()
+      this.#writer.finishSync()
+      const trip = this.#writer.blockingTripFor(this.#durableLsn)
+      if (trip !== undefined && this.#writer.writtenLsn < frontier) {
+        this.#writer.writeDurablySync(trip)
+      } else {
+        this.#writer.writeSync()
+        attempt = () => 'sync'
+        this.#writer.syncSync()
+      }
     } catch (error) {
-      throw this.poison(error, 'sync')
+      throw this.poison(error, attempt(error))
     }
+    const groupBytes = frontier - this.#durableLsn
     this.#publish(frontier)
+    this.#zeroAhead.extend(frontier, groupBytes)
   }
 
   /** The first failure ends the journal, and everybody who waits hears of it (D5, D10). Returns that failure. */
@@ -173,7 +185,7 @@ export class Committer {
 /** What failed. */
 export type Attempt = 'write to' | 'sync'
 
-/** Which part of a trip has failed. */
+/** Which part of it has failed. */
 function attemptOf(error: unknown): Attempt {
   return (error as NodeJS.ErrnoException).syscall === 'fdatasync' ? 'sync' : 'write to'
 }

@@ -32,9 +32,7 @@ export class DirectWriter implements Writer {
   #writtenLsn: number
   /** Everything below this is written, but for what is unfinished or held. The slot in use holds what is above it. */
   #issuedLsn: number
-  /** Where the sectors of the unfinished write end; 0 without one. */
-  #flightEnd = 0
-  #flying: Promise<void> | undefined
+  #flight: Flight | undefined
   /** The sector that is held, and where it belongs. */
   readonly #held: Buffer
   #heldLsn: number | undefined
@@ -59,12 +57,21 @@ export class DirectWriter implements Writer {
   }
 
   get mustWait(): boolean {
-    return this.#flying !== undefined
+    return this.#flight !== undefined && !this.#space.canFinish
   }
 
   tripFor(durableLsn: number): Trip | undefined {
-    if (this.#flying !== undefined) return undefined
-    return this.#space.trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
+    if (this.#flight !== undefined) return undefined
+    return this.#bestOf(this.#space.trips, durableLsn)
+  }
+
+  /** Not beside an unfinished sync: of a failure, only one of the two would be told. */
+  blockingTripFor(durableLsn: number): Trip | undefined {
+    return this.isBusy ? undefined : this.#bestOf(this.#space.blockingTrips, durableLsn)
+  }
+
+  #bestOf(trips: readonly Trip[], durableLsn: number): Trip | undefined {
+    return trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
   }
 
   whenIdle(callback: () => void): void {
@@ -81,18 +88,35 @@ export class DirectWriter implements Writer {
       if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
       // One write after the other.
       // oxlint-disable-next-line no-await-in-loop
-      await (this.#flying ?? this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn))))
+      await (this.#flight?.landing ?? this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn))))
     }
   }
 
   writeDurably(trip: Trip): Promise<void> {
-    assert(!this.mustWait, 'a trip begins while a write is unfinished')
+    assert(this.#flight === undefined, 'a trip begins while a write is unfinished')
     return this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
   }
 
+  /** When it throws, the write may still be unfinished: its promise ends the flight. */
+  finishSync(): void {
+    const flight = this.#flight
+    if (flight === undefined) return
+    this.#space.finishSync()
+    this.#land(flight)
+  }
+
   writeSync(): void {
-    assert(!this.mustWait, 'a blocking write begins while another is unfinished')
+    assert(this.#flight === undefined, 'a blocking write begins while another is unfinished')
     this.#pour()
+  }
+
+  writeDurablySync(trip: Trip): void {
+    assert(this.#flight === undefined, 'a blocking trip begins while a write is unfinished')
+    this.#buffer.seal()
+    const end = this.#buffer.nextLsn
+    const lsn = this.#issuedLsn - (this.#issuedLsn % this.#alignment)
+    this.#space.writeDurablySync(this.#buffer.sectors(this.#issuedLsn), lsn, trip)
+    this.#issued(end)
   }
 
   sync(): Promise<void> {
@@ -127,8 +151,9 @@ export class DirectWriter implements Writer {
     this.#buffer.restart(slot, this.#issuedLsn, slot * memory.length + end)
   }
 
-  /** What is held cannot be written any more, and ends what a reader will find. */
+  /** What is held cannot be written any more if nothing can be waited for, and ends what a reader will find. */
   handOverSync(): void {
+    if (!this.mustWait) this.finishSync()
     this.#pour()
   }
 
@@ -148,24 +173,37 @@ export class DirectWriter implements Writer {
     const source = this.#buffer.sectors(this.#issuedLsn)
     this.#buffer.switchSlot()
     this.#issuedLsn = end
-    this.#flightEnd = lsn + source.length
-    this.#flying = this.#inFlight.track(this.#land(write(source, lsn), end))
-    return this.#flying
+    const flight = new Flight(end, lsn + source.length)
+    this.#flight = flight
+    this.#inFlight.begin()
+    flight.landing = this.#follow(write(source, lsn), flight)
+    return flight.landing
+  }
+
+  async #follow(writing: Promise<void>, flight: Flight): Promise<void> {
+    try {
+      await writing
+    } catch (error) {
+      this.#flight = undefined
+      this.#inFlight.end()
+      throw error
+    }
+    // A blocking call may have waited for it.
+    if (this.#flight === flight) this.#land(flight)
   }
 
   /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  async #land(writing: Promise<void>, end: number): Promise<void> {
+  #land({ end }: Flight): void {
+    this.#flight = undefined
     try {
-      await writing
+      this.#writtenLsn = end
+      if (this.#isGivenUp) return
+      if (this.#heldLsn !== undefined) runSync(writeWhole(this.#space, this.#held, this.#heldLsn))
+      this.#heldLsn = undefined
+      this.#writtenLsn = this.#issuedLsn
     } finally {
-      this.#flying = undefined
-      this.#flightEnd = 0
+      this.#inFlight.end()
     }
-    this.#writtenLsn = end
-    if (this.#isGivenUp) return
-    if (this.#heldLsn !== undefined) runSync(writeWhole(this.#space, this.#held, this.#heldLsn))
-    this.#heldLsn = undefined
-    this.#writtenLsn = this.#issuedLsn
   }
 
   /** Writes what is staged, blocking, as far as that can be. */
@@ -179,17 +217,31 @@ export class DirectWriter implements Writer {
 
   #issued(lsn: number): void {
     this.#issuedLsn = lsn
-    if (this.#flying === undefined) this.#writtenLsn = lsn
+    if (this.#flight === undefined) this.#writtenLsn = lsn
   }
 
   /** Writes sectors, blocking, but for one that an unfinished write also covers: that is held. */
   #put(sectors: Buffer, lsn: number): void {
     let skipped = 0
-    if (lsn < this.#flightEnd) {
+    if (lsn < (this.#flight?.sectorsEnd ?? 0)) {
       sectors.copy(this.#held)
       this.#heldLsn = lsn
       skipped = this.#alignment
     }
     runSync(writeWhole(this.#space, sectors.subarray(skipped), lsn + skipped))
+  }
+}
+
+/** A write that is unfinished. */
+class Flight {
+  /** The LSN past what it writes. */
+  readonly end: number
+  /** Where its sectors end. */
+  readonly sectorsEnd: number
+  landing: Promise<void> = Promise.resolve()
+
+  constructor(end: number, sectorsEnd: number) {
+    this.end = end
+    this.sectorsEnd = sectorsEnd
   }
 }

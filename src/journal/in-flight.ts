@@ -13,17 +13,25 @@ export class InFlight {
     else callback()
   }
 
-  async track<Value>(operation: Promise<Value>): Promise<Value> {
+  begin(): void {
     this.#count++
+  }
+
+  end(): void {
+    this.#count--
+    if (this.#count > 0 || this.#whenIdle.length === 0) return
+    const callbacks = this.#whenIdle
+    this.#whenIdle = []
+    for (const callback of callbacks) callback()
+  }
+
+  /** From now until the operation has ended. */
+  async track<Value>(operation: Promise<Value>): Promise<Value> {
+    this.begin()
     try {
       return await operation
     } finally {
-      this.#count--
-      if (this.#count === 0 && this.#whenIdle.length > 0) {
-        const callbacks = this.#whenIdle
-        this.#whenIdle = []
-        for (const callback of callbacks) callback()
-      }
+      this.end()
     }
   }
 }

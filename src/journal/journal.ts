@@ -160,8 +160,8 @@ export class Journal {
   }
 
   /**
-   * As `flush`, without letting anything else run in this thread. Throws ERR_FSYS_BUSY in direct mode while a write is
-   * unfinished: what is staged shares a sector with it.
+   * As `flush`, without letting anything else run in this thread. In direct mode, what is staged shares a sector with a write
+   * that is unfinished: that is waited for, or where the engine cannot (`portable`), this throws ERR_FSYS_BUSY.
    */
   flushSync(): Lsn {
     this.#checkUsable('flush')

@@ -1,4 +1,4 @@
-import { run } from '../storage/steps.js'
+import { run, runSync } from '../storage/steps.js'
 import type { StorageFile } from '../storage/storage.js'
 import { writeWhole } from '../storage/whole.js'
 
@@ -17,10 +17,16 @@ export interface LogSpace {
   /** One system call, no loop: returns how many bytes were written, which may be fewer. */
   write(source: Uint8Array, lsn: number): Promise<number>
   writeSync(source: Uint8Array, lsn: number): number
-  /** What `writeDurably` can do here, the cheapest first. */
+  /** What `writeDurably` can do here, and what its twin can, the cheapest first. */
   readonly trips: readonly Trip[]
+  readonly blockingTrips: readonly Trip[]
   /** Writes all of `source` and makes it durable, in one trip. The error's `syscall` tells a write that failed from a sync. */
   writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void>
+  writeDurablySync(source: Uint8Array, lsn: number, trip: Trip): void
+  /** Whether `finishSync` can wait for unfinished writes. */
+  readonly canFinish: boolean
+  /** Blocks until they have ended. Throws an error that one of them rejects with. */
+  finishSync(): void
   dataSync(): Promise<void>
   dataSyncSync(): void
   /** Cuts off what lies past `lsn`. */
@@ -56,16 +62,22 @@ export interface LogFiles {
 export class SingleFileSpace implements LogSpace {
   readonly alignment: number
   readonly trips: readonly Trip[]
+  readonly blockingTrips: readonly Trip[]
   readonly #files: LogFiles
+  /** Where blocking writes that are synced go: in the page cache, to the description of blocking syncs. */
+  readonly #synced: StorageFile
   #endLsn: number
 
   constructor(files: LogFiles, endLsn: number, alignment = 1) {
     this.#files = files
     this.#endLsn = endLsn
     this.alignment = alignment
-    const { waiting, through } = files
-    const hasOwn = alignment > 1 && (through !== undefined || waiting.writeThrough !== undefined)
-    this.trips = [...(hasOwn ? ['own' as const] : []), ...(waiting.writeAndSync === undefined ? [] : ['all' as const])]
+    const { waiting, blocking, through } = files
+    const isDirect = alignment > 1
+    this.#synced = isDirect ? waiting : blocking
+    const hasOwn = (name: keyof StorageFile): boolean => isDirect && (through !== undefined || has(waiting, name))
+    this.trips = tripsOf(hasOwn('writeThrough'), has(waiting, 'writeAndSync'))
+    this.blockingTrips = tripsOf(hasOwn('writeThroughSync'), has(this.#synced, 'writeAndSyncSync'))
   }
 
   get endLsn(): number {
@@ -86,6 +98,22 @@ export class SingleFileSpace implements LogSpace {
     else if (through === undefined) await waiting.writeThrough?.(source, lsn)
     else await run(writeWhole(through, source, lsn))
     this.#written(lsn, source.length)
+  }
+
+  writeDurablySync(source: Uint8Array, lsn: number, trip: Trip): void {
+    const { waiting, through } = this.#files
+    if (trip === 'all') this.#synced.writeAndSyncSync?.(source, lsn)
+    else if (through === undefined) waiting.writeThroughSync?.(source, lsn)
+    else runSync(writeWhole(through, source, lsn))
+    this.#written(lsn, source.length)
+  }
+
+  get canFinish(): boolean {
+    return this.#files.waiting.finishSync !== undefined
+  }
+
+  finishSync(): void {
+    this.#files.waiting.finishSync?.()
   }
 
   dataSync(): Promise<void> {
@@ -127,4 +155,12 @@ export class SingleFileSpace implements LogSpace {
     this.#endLsn = Math.max(this.#endLsn, lsn + count)
     return count
   }
+}
+
+function has(file: StorageFile, name: keyof StorageFile): boolean {
+  return file[name] !== undefined
+}
+
+function tripsOf(hasOwn: boolean, hasAll: boolean): Trip[] {
+  return [...(hasOwn ? ['own' as const] : []), ...(hasAll ? ['all' as const] : [])]
 }

@@ -14,23 +14,32 @@ export interface Writer {
   readonly isBusy: boolean
   /** True if a blocking write of what is staged is the quickest way, and nothing stands in its way. */
   readonly prefersBlocking: boolean
-  /** True while `writeSync` would have to wait for an unfinished write, which it cannot. */
+  /** True while a blocking write would have to wait for an unfinished one, and cannot. */
   readonly mustWait: boolean
   /**
    * How what is staged now can be written and made durable in one trip, so that all of it and all before it is: undefined if
    * that cannot be. Everything below `durableLsn` is durable.
    */
   tripFor(durableLsn: number): Trip | undefined
+  /** The same for a blocking trip. */
+  blockingTripFor(durableLsn: number): Trip | undefined
   /** Calls back as soon as no write and no sync is unfinished: at once if that is so. */
   whenIdle(callback: () => void): void
   /** Something has failed: no write begins after the unfinished one, so that nothing lands behind a hole or a cut. */
   giveUp(): void
   /** Writes what is staged now. Records that are staged meanwhile may or may not go with it. */
   write(): Promise<void>
-  /** Writes all that is staged, before it returns. Not while `mustWait`. */
+  /**
+   * Blocks until no unfinished write stands in the way of a blocking one: to be called before these, and not while
+   * `mustWait`. Throws what the unfinished one fails with.
+   */
+  finishSync(): void
+  /** Writes all that is staged, before it returns. */
   writeSync(): void
   /** Writes what is staged now, and makes it durable, as `tripFor` has said. */
   writeDurably(trip: Trip): Promise<void>
+  /** The same, all of it, before it returns, as `blockingTripFor` has said. */
+  writeDurablySync(trip: Trip): void
   /** Makes all that has been written durable, if it is written when this is called. */
   sync(): Promise<void>
   syncSync(): void

@@ -66,6 +66,13 @@ export interface StorageFile {
   writeAndSyncSync?(source: Uint8Array, position: number): void
   /** The same, but of these bytes only: what else has been written may still be lost. */
   writeThrough?(source: Uint8Array, position: number): Promise<void>
+  writeThroughSync?(source: Uint8Array, position: number): void
+  /**
+   * There where unfinished writes can be waited for, each of which there writes all of its source: blocks until those that
+   * `write`, `writeAndSync` and `writeThrough` have begun on this file have ended. Throws an error that one of them rejects
+   * with.
+   */
+  finishSync?(): void
   truncate(size: number): Promise<void>
   truncateSync(size: number): void
   stat(): Promise<FileFacts>

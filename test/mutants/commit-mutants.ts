@@ -339,7 +339,7 @@ export const commitMutants: readonly Mutant[] = [
     name: 'a blocking write takes the sector of an unfinished one',
     breaks: 'D4b',
     file: DIRECT_WRITER,
-    find: 'if (lsn < this.#flightEnd) {',
+    find: 'if (lsn < (this.#flight?.sectorsEnd ?? 0)) {',
     replace: 'if (false) {',
     caughtBy: { test: 'unit/journal/direct-writer', named: 'writes whole sectors of 512' },
   },

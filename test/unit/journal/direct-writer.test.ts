@@ -22,13 +22,18 @@ interface Flight {
 /** A file in memory whose waiting writes end when the test says so. It does not bear what a real disk punishes. */
 class HandSteppedSpace implements LogSpace {
   readonly trips = ['own', 'all'] as const
+  readonly blockingTrips = this.trips
   readonly alignment: number
+  readonly canFinish: boolean
   endLsn = 0
   file: Uint8Array = new Uint8Array(0)
   flight: Flight | undefined
+  /** What an unfinished write that is waited for fails with. */
+  failure: Error | undefined
 
-  constructor(alignment: number) {
+  constructor(alignment: number, canFinish: boolean) {
     this.alignment = alignment
+    this.canFinish = canFinish
   }
 
   write(source: Uint8Array, lsn: number): Promise<number> {
@@ -48,6 +53,16 @@ class HandSteppedSpace implements LogSpace {
 
   async writeDurably(source: Uint8Array, lsn: number): Promise<void> {
     await this.write(source, lsn)
+  }
+
+  writeDurablySync(source: Uint8Array, lsn: number): void {
+    this.writeSync(source, lsn)
+  }
+
+  finishSync(): void {
+    const error = this.failure
+    this.flight?.end(error)
+    if (error !== undefined) throw error
   }
 
   writeSync(source: Uint8Array, lsn: number): number {
@@ -103,9 +118,9 @@ class Trial {
   #expected: Buffer[] = []
   #end = 0
 
-  constructor(seed: number, alignment: number, logBufferBytes: number) {
+  constructor(seed: number, alignment: number, logBufferBytes: number, canFinish = false) {
     this.#random = new Random(seed)
-    this.space = new HandSteppedSpace(alignment)
+    this.space = new HandSteppedSpace(alignment, canFinish)
     this.memory = new LogMemory(settleJournalOptions({ direct: true, logBufferBytes }))
     const first = this.#random.below(3) * this.#random.below(2 * alignment)
     const before = Buffer.alloc(first, 7)
@@ -149,10 +164,10 @@ class Trial {
 describe('a writer past the page cache', () => {
   for (const alignment of [512, 4096]) {
     test(`D3 D4 D4b: writes whole sectors of ${alignment}, contiguously, whatever is unfinished`, async () => {
-      const met = { flights: 0, through: 0, blocking: 0, pouredBeside: 0 }
+      const met = { flights: 0, through: 0, blocking: 0, blockingThrough: 0, waitedFor: 0, pouredBeside: 0 }
       for (let seed = 1; seed <= 150; seed++) {
         const random = new Random(seed)
-        const trial = new Trial(seed, alignment, random.chance(0.5) ? 4096 : 40_000)
+        const trial = new Trial(seed, alignment, random.chance(0.5) ? 4096 : 40_000, random.chance(0.5))
         const { space, writer, buffer } = trial
         const waiting: Promise<void>[] = []
         for (let step = 0; step < 120; step++) {
@@ -164,13 +179,17 @@ describe('a writer past the page cache', () => {
           } else if (choice === 5) {
             waiting.push(writer.write())
             met.flights++
-          } else if (choice === 6 && !writer.mustWait && buffer.nextLsn > writer.writtenLsn) {
+          } else if (choice === 6 && space.flight === undefined && buffer.nextLsn > writer.writtenLsn) {
             waiting.push(writer.writeDurably('all'))
             met.through++
           } else if (choice === 7 && !writer.mustWait) {
-            writer.writeSync()
+            if (space.flight !== undefined) met.waitedFor++
+            writer.finishSync()
+            const trip = random.chance(0.5) ? writer.blockingTripFor(0) : undefined
+            if (trip === undefined || buffer.nextLsn === writer.writtenLsn) writer.writeSync()
+            else writer.writeDurablySync(trip)
             assert.equal(writer.writtenLsn, buffer.nextLsn)
-            met.blocking++
+            met[trip === undefined ? 'blocking' : 'blockingThrough']++
           } else {
             space.flight?.end()
             await turn()
@@ -215,6 +234,38 @@ describe('a writer past the page cache', () => {
       trial.check()
       trial.memory.release()
     }
+  })
+
+  test('D4b D5: a blocking call that waits for an unfinished write hears of its failure, and moves no frontier', async () => {
+    const trial = new Trial(2, 512, 4096, true)
+    const { space, writer } = trial
+    trial.append()
+    writer.writeSync()
+    const { writtenLsn } = writer
+    trial.append()
+    const writing = writer.write()
+    trial.append()
+    space.failure = new Error('broken')
+    assert.throws(() => writer.finishSync(), /broken/)
+    writer.giveUp()
+    assert.equal(writer.writtenLsn, writtenLsn)
+    await assert.rejects(writing, /broken/)
+    assert.equal(writer.isBusy, false)
+    writer.cutBack()
+    assert.equal(space.file.length, writtenLsn)
+  })
+
+  test('D10: at the end of a process, an unfinished write is waited for where that can be, and all is written', () => {
+    const trial = new Trial(4, 512, 4096, true)
+    const { space, writer, buffer } = trial
+    trial.append()
+    void writer.write()
+    for (let count = 0; count < 20; count++) trial.append()
+    writer.handOverSync()
+    assert.equal(writer.writtenLsn, buffer.nextLsn)
+    assert.equal(writer.isBusy, false)
+    trial.check()
+    assert.equal(space.flight, undefined)
   })
 
   test('D10: at the end of a process, what can be written is, and what an unfinished write shares is left alone', () => {
