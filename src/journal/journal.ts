@@ -1,3 +1,4 @@
+import { checkBytes, encodeText, loneSurrogate } from '../checks.js'
 import { type FsysError, assert, invalidArgument } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
@@ -13,9 +14,11 @@ import { LogBuffer } from './log-buffer.js'
 import { LogMemory } from './log-memory.js'
 import type { OpenedJournal } from './open.js'
 import type { JournalOptions, Settled } from './options.js'
-import { checkRecord, encodeText, loneSurrogate } from './record.js'
 import type { Writer } from './writer.js'
 import { ZeroAhead } from './zero-ahead.js'
+
+/** What messages call it. */
+const RECORD = 'a record'
 
 /** A write-ahead journal, open for writing. Made by `openJournal`. */
 export class Journal {
@@ -85,7 +88,7 @@ export class Journal {
     if (this.#state !== 'open') throw this.#refusal('append to')
     if (typeof record === 'string') return this.#appendText(record)
     if (!(record instanceof Uint8Array) || record.length === 0 || record.length !== record.byteLength)
-      checkRecord(record)
+      checkBytes(record, RECORD)
     if (record.length > this.#recordBytesMax) throw this.#tooLarge(record.length)
     return (this.#buffer.stage(record) || this.#appendSlowly(record)) as Lsn
   }
@@ -105,8 +108,8 @@ export class Journal {
     const batch: Uint8Array[] = []
     let frameBytes = 0
     for (const record of records) {
-      const bytes = typeof record === 'string' ? encodeText(record) : record
-      checkRecord(bytes)
+      const bytes = typeof record === 'string' ? encodeText(record, RECORD) : record
+      checkBytes(bytes, RECORD)
       if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
       frameBytes += bytes.length + FRAME_OVERHEAD_BYTES
       batch.push(isStable || typeof record === 'string' ? bytes : new Uint8Array(bytes))
@@ -305,11 +308,11 @@ export class Journal {
   }
 
   #appendText(record: string): Lsn {
-    if (!record.isWellFormed()) throw loneSurrogate()
+    if (!record.isWellFormed()) throw loneSurrogate(RECORD)
     const lsn = this.#buffer.stageText(record, this.#recordBytesMax)
     if (lsn > 0) return lsn as Lsn
     if (lsn < 0) throw this.#tooLarge(-lsn)
-    return this.append(encodeText(record))
+    return this.append(encodeText(record, RECORD))
   }
 
   /** A record for which the buffer has no room. */

@@ -1,3 +1,4 @@
+import { AttributeStore, initialAttributes } from './attributes.js'
 import type { Survival } from './disk-rules.js'
 import { fateBy, type Fate } from './fate.js'
 import type { FileNode } from './file-node.js'
@@ -25,21 +26,28 @@ type Move = readonly (readonly [name: string, node: Node | undefined])[]
 export class DirectoryNode {
   readonly kind = 'directory'
   readonly identity: Identity
+  readonly attributes: AttributeStore
   parent: DirectoryNode | undefined
-  permissions = 0o700
+  /** Removed: nothing more can be made in it. */
+  isRemoved = false
   readonly #names: Map<string, Node> = new Map()
   readonly #durable: Map<string, Node> = new Map()
   readonly #moves: Move[] = []
   /** How many moves there were before those that wait. */
   #persisted = 0
 
-  constructor(identity: Identity, parent: DirectoryNode | undefined) {
+  constructor(identity: Identity, parent: DirectoryNode | undefined, permissions = 0o700) {
     this.identity = identity
     this.parent = parent
+    this.attributes = new AttributeStore(initialAttributes(permissions, identity))
   }
 
   get size(): number {
     return 4096
+  }
+
+  get permissions(): number {
+    return this.attributes.now.permissions
   }
 
   /** The number of the last move. */
@@ -80,7 +88,7 @@ export class DirectoryNode {
     survivorOf: (node: Node, parent: DirectoryNode) => Node,
   ): DirectoryNode {
     const copy = new DirectoryNode(this.identity, parent)
-    copy.permissions = this.permissions
+    copy.attributes.become(this.attributes.now)
     const names = new Map(this.#durable)
     const survivors = fateBy(unsyncedNames, fate).prefix(this.#moves.length)
     for (const move of this.#moves.slice(0, survivors)) apply(names, move)

@@ -116,6 +116,7 @@ export class SimDisk {
   /** Makes a directory that survives from the start. */
   makeDirectory(path: string): void {
     this.#machine.tree.makeDirectory(path)
+    this.#machine.tree.persistNames(path)
   }
 
   /** Makes a symbolic link at `path` that survives from the start. */

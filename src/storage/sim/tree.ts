@@ -14,6 +14,15 @@ interface Call {
   readonly to?: string
 }
 
+/** A name in a directory that is open; no link is followed. The path is for errors. */
+export interface NameAt {
+  readonly directory: DirectoryNode
+  readonly name: string
+  readonly path: string
+}
+
+type Target = string | NameAt
+
 /** Where a path leads: to a node, or to a place in a directory where there is none yet. */
 interface Place {
   readonly directory: DirectoryNode
@@ -37,9 +46,9 @@ export class Tree {
     this.#root = root ?? new DirectoryNode(inodes.create(undefined), undefined)
   }
 
-  open(path: string, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
-    const call = { syscall: 'open', path }
-    const place = this.#find(call, path, mode !== 'create')
+  open(target: Target, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
+    const call = { syscall: 'open', path: shown(target) }
+    const place = this.#find(call, target, mode !== 'create')
     const { node } = place
     if (node === undefined) {
       if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
@@ -67,6 +76,19 @@ export class Tree {
     }
   }
 
+  /** What is at the name itself, a link or anything. */
+  statAt(target: NameAt): Node | undefined {
+    return this.#find({ syscall: 'lstat', path: target.path }, target, false).node
+  }
+
+  readLink(target: NameAt): string {
+    const call = { syscall: 'readlink', path: target.path }
+    const { node } = this.#find(call, target, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (node.kind !== 'link') throw failure('EINVAL', call)
+    return node.target
+  }
+
   realPath(path: string): string {
     const call = { syscall: 'realpath', path }
     const { directory, name, node } = this.#find(call, path, true)
@@ -90,18 +112,19 @@ export class Tree {
     return node
   }
 
-  directory(path: string): DirectoryNode {
-    return this.#directory({ syscall: 'open', path }, path)
+  directory(target: Target): DirectoryNode {
+    return this.#directory({ syscall: 'open', path: shown(target) }, target)
   }
 
-  rename(from: string, to: string): void {
-    const call = { syscall: 'rename', path: from, to }
+  rename(from: Target, to: Target): void {
+    const call = { syscall: 'rename', path: shown(from), to: shown(to) }
     const source = this.#find(call, from, false)
     const target = this.#find(call, to, false)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, source.directory)
     this.#mustBeWritable(call, target.directory)
+    if (source.name === '.' || target.name === '.') throw failure('EBUSY', call)
     if (isWithin(node, target.directory)) throw failure('EINVAL', call)
     if (target.node && isWithin(target.node, source.directory)) throw failure('ENOTEMPTY', call)
     if (node === target.node) return
@@ -133,9 +156,9 @@ export class Tree {
     if (node.kind === 'file' && node.home !== target.directory) node.home = undefined
   }
 
-  unlink(path: string): void {
-    const call = { syscall: 'unlink', path }
-    const { directory, name, node } = this.#find(call, path, false)
+  unlink(target: Target): void {
+    const call = { syscall: 'unlink', path: shown(target) }
+    const { directory, name, node } = this.#find(call, target, false)
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, directory)
     if (node.kind === 'directory') throw failure('EISDIR', call)
@@ -148,16 +171,35 @@ export class Tree {
     const call = { syscall: 'chmod', path }
     const { node } = this.#find(call, path, true)
     if (node === undefined || node.kind === 'link') throw failure('ENOENT', call)
-    node.permissions = permissions
+    node.attributes.become({ ...node.attributes.now, permissions })
   }
 
-  /** Makes a directory, and its name durable. */
-  makeDirectory(path: string): void {
-    const call = { syscall: 'mkdir', path }
-    const { directory, name, node } = this.#find(call, path.replace(/\/+$/, ''), false)
+  makeDirectory(target: Target, permissions?: number): void {
+    const call = { syscall: 'mkdir', path: shown(target) }
+    const plain = typeof target === 'string' ? target.replace(/\/+$/, '') : target
+    const { directory, name, node } = this.#find(call, plain, false)
     if (node) throw failure('EEXIST', call)
-    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory)]])
+    this.#mustBeWritable(call, directory)
+    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, permissions)]])
+  }
+
+  removeDirectory(target: Target): void {
+    const call = { syscall: 'rmdir', path: shown(target) }
+    const { directory, name, node } = this.#find(call, target, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (name === '.') throw failure(node === this.#root ? 'EBUSY' : 'EINVAL', call)
+    this.#mustBeWritable(call, directory)
+    if (node.kind !== 'directory') throw failure('ENOTDIR', call)
+    if (node.names.size > 0) throw failure('ENOTEMPTY', call)
+    directory.change([[name, undefined]])
+    this.#drop(node)
+  }
+
+  /** Makes all names of the directory at a path durable, and of the one that holds it. */
+  persistNames(path: string): void {
+    const directory = this.directory(path)
     directory.persist(directory.sequence)
+    directory.parent?.persist(directory.parent.sequence)
   }
 
   /** Makes a symbolic link, and its name durable. */
@@ -233,7 +275,10 @@ export class Tree {
   }
 
   #drop(node: Node): void {
-    if (node.kind === 'directory') return
+    if (node.kind === 'directory') {
+      node.isRemoved = true
+      return
+    }
     node.links -= 1
     if (node.kind === 'file') this.#releaseUnused(node)
   }
@@ -244,15 +289,19 @@ export class Tree {
     if (file.home) this.#inodes.release(file.identity.inode, file.home)
   }
 
-  #directory(call: Call, path: string): DirectoryNode {
-    const { node } = this.#find(call, path, true)
+  #directory(call: Call, target: Target): DirectoryNode {
+    const { node } = this.#find(call, target, true)
     if (node === undefined) throw failure('ENOENT', call)
     if (node.kind !== 'directory') throw failure('ENOTDIR', call)
     return node
   }
 
   /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
-  #find(call: Call, path: string, isEndFollowed: boolean): Place {
+  #find(call: Call, target: Target, isEndFollowed: boolean): Place {
+    return typeof target === 'string' ? this.#walk(call, target, isEndFollowed) : lookUp(call, target)
+  }
+
+  #walk(call: Call, path: string, isEndFollowed: boolean): Place {
     if (path === '') throw failure('ENOENT', call)
     let parts = partsOf(path)
     let directory = this.#root
@@ -283,6 +332,17 @@ export class Tree {
     }
     return { directory, name, node }
   }
+}
+
+function lookUp(call: Call, { directory, name }: NameAt): Place {
+  if (name === '.') return { directory, name, node: directory }
+  if (directory.isRemoved) throw failure('ENOENT', call)
+  if (name.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
+  return { directory, name, node: directory.get(name) }
+}
+
+function shown(target: Target): string {
+  return typeof target === 'string' ? target : target.path
 }
 
 /** Paths come again and again. */
