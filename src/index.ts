@@ -19,3 +19,14 @@ export {
 export type { DamagePolicy, GapPolicy, Recovery } from './journal/recovery.js'
 export type { SavedTail } from './journal/saved-tail.js'
 export { type DurableLsn, type Lsn, asLsn } from './lsn.js'
+export type {
+  Capability,
+  CpuFacts,
+  DriveFacts,
+  DriveKind,
+  FileSystemClass,
+  FileSystemFacts,
+  MemoryFacts,
+  PlatformFacts,
+} from './platform/facts.js'
+export { type ProbeOptions, probe } from './platform/probe.js'

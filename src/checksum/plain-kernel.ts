@@ -1,3 +1,4 @@
+import { pageMemory } from '../platform/page-memory.js'
 import type { Kernel } from './kernel.js'
 import { checkRange, notWhole } from './limits.js'
 import { updateView } from './slicing.js'
@@ -11,9 +12,7 @@ const PAYLOAD_BYTES_MAX = 2 ** 28 - 1
 /**
  * The kernel in plain TypeScript, for where no WebAssembly can be had: 1.7 GB/s, twice the memory.
  *
- * Of all that JavaScript can make without WebAssembly, only the memory of a resizable buffer begins at a page (that of
- * others is aligned to 16 bytes, and nothing tells where it is). But V8 is slow on such memory (0.5 GB/s), so the work
- * is done on a copy.
+ * Its memory begins at a page. But V8 is slow on such memory (0.5 GB/s), so the work is done on a copy.
  */
 export class PlainKernel implements Kernel {
   readonly engine = 'plain' as const
@@ -26,7 +25,7 @@ export class PlainKernel implements Kernel {
   /** Throws a RangeError if there is no memory. */
   constructor(areaBytes: number, offsetCount: number, reason?: string) {
     this.reason = reason
-    this.bytes = Buffer.from(new ResizableArrayBuffer(areaBytes, { maxByteLength: areaBytes }), 0, areaBytes)
+    this.bytes = Buffer.from(pageMemory(areaBytes), 0, areaBytes)
     this.offsets = new Int32Array(offsetCount + 1)
     this.#copy = new Uint8Array(areaBytes)
     this.#view = new DataView(this.#copy.buffer)
@@ -83,6 +82,3 @@ function frameEnd(view: DataView, frame: number, end: number): number {
   if (length > PAYLOAD_BYTES_MAX || length > end - frame - FRAME_BYTES_MIN) return 0
   return frame + HEADER_BYTES + length + 4
 }
-
-// Node 20 has it, the types of its ECMAScript edition do not.
-const ResizableArrayBuffer = ArrayBuffer as new (byteLength: number, options: { maxByteLength: number }) => ArrayBuffer

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 
+import { birthTimeOf } from '../platform/birth-times.js'
 import type { FileFacts, StorageFile } from './storage.js'
 
 /**
@@ -183,7 +184,7 @@ export function factsOf(stats: fs.BigIntStats): FileFacts {
     device: stats.dev,
     inode: stats.ino,
     links: Number(stats.nlink),
-    birthTime: hasBirthTimes() ? stats.birthtimeNs : 0n,
+    birthTime: birthTimeOf(stats),
   }
 }
 
@@ -199,16 +200,4 @@ const CALL_BYTES_MAX = 0x7fff_f000
 
 function lengthOf(bytes: Uint8Array): number {
   return Math.min(bytes.byteLength, CALL_BYTES_MAX)
-}
-
-let birthTimesAreReal: boolean | undefined
-
-/**
- * Where `statx` is forbidden (old container profiles), libuv passes off the time of the last change as the time of birth.
- * The process file system has no birth times, so that showing one gives this away.
- */
-function hasBirthTimes(): boolean {
-  return (birthTimesAreReal ??=
-    process.platform !== 'linux' ||
-    (fs.statSync('/proc/self/stat', { bigint: true, throwIfNoEntry: false })?.birthtimeNs ?? 0n) === 0n)
 }
