@@ -3,9 +3,10 @@ import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal, openReader } from 'fsys'
+import { openReader } from 'fsys'
 import type { JournalOptions } from 'fsys'
 
+import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { buildPrograms, compatFolder, digest, parsePlan, parseReading, payload } from './crate-program.js'
 

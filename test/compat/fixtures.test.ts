@@ -3,9 +3,10 @@ import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { asLsn, openJournal, openReader } from 'fsys'
+import { asLsn, openReader } from 'fsys'
 import type { ReaderOptions } from 'fsys'
 
+import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { compatFolder, digest, parseReading } from './crate-program.js'
 import type { Reading } from './crate-program.js'

@@ -1,11 +1,12 @@
 import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 
-import { type Journal, type JournalOptions, type Lsn, openJournal, openJournalSync } from 'fsys'
+import type { Journal, JournalOptions, Lsn } from 'fsys'
 
 import { NodeStorage } from '#src/storage/node-storage.js'
 
 import { interposed } from '../support/interposed.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { seededRandom } from '../support/random.js'
 import { MESSAGES_FD, type WriterMessage, type WriterPlan } from './power-cuts-messages.js'
 import { recordAt } from './power-cuts-records.js'

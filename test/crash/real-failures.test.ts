@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { inspect } from 'node:util'
 
-import { type ErrorCode, FsysError, type Journal, openJournal } from 'fsys'
+import { type ErrorCode, FsysError, type Journal } from 'fsys'
 
 import { enterOwnMounts } from '../support/enter-own-mounts.js'
 import { command, type LoopDisk, provideDisk, provideThinDisk } from '../support/loop-disk.js'
+import { openJournal } from '../support/open-journal.js'
 import { isPoisoned } from '../support/poisoned.js'
 import { JournalHistory } from './power-cuts-history.js'
 import { Committers } from './real-committers.js'

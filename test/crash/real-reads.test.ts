@@ -3,10 +3,11 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, tru
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
-import { openJournal, openReader } from 'fsys'
+import { openReader } from 'fsys'
 
 import { enterOwnMounts } from '../support/enter-own-mounts.js'
 import { command, type LoopDisk, provideDisk, xfsIo } from '../support/loop-disk.js'
+import { openJournal } from '../support/open-journal.js'
 import { recordAt } from './power-cuts-records.js'
 
 enterOwnMounts()

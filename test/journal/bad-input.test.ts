@@ -29,8 +29,6 @@ import {
   type Journal,
   type JournalOptions,
   type Lsn,
-  openJournal,
-  openJournalSync,
   openReader,
   type ReaderOptions,
 } from 'fsys'
@@ -48,6 +46,7 @@ import { type Child, fixturePath, startChild } from '../support/children.js'
 import { frames } from '../support/frames.js'
 import { interposed, systemError } from '../support/interposed.js'
 import { type FileSystem, mountSmall, remountReadOnly } from '../support/mounts.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { isPoisoned } from '../support/poisoned.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
@@ -332,16 +331,18 @@ suite('a full disk', () => {
       const path = join(temporaryDirectory(context), 'a.wal')
       const held: (() => void)[] = []
       let isFull = false
+      let isSlow = false
       let begun = 0
       const storage = interposed(({ name, path: of, isSync }) => {
         if (name !== 'file.write' || of !== path) return undefined
         begun++
-        if (!isSync) return new Promise<void>((resolve) => held.push(resolve))
+        if (!isSync && isSlow) return new Promise<void>((resolve) => held.push(resolve))
         if (isFull) throw systemError('ENOSPC', -28)
         return undefined
       })
       const journal = await openJournal(path, { storage, logBufferBytes: 128 * 1024 })
       const acknowledged = await journal.commit('first')
+      isSlow = true
       // Both buffers are full of what is to be flushed: the second would be written when the first has been.
       for (let number = 0; number < 120; number++) journal.append(Buffer.alloc(1000, 'a'))
       const flushed = Promise.allSettled([journal.flush()])
@@ -397,6 +398,8 @@ suite('a process at its limits', () => {
       await (await openJournal(path)).close()
       writeFileSync(path, frames('a'))
       const agent = startChild(context, 'agent', [], { through: ['/bin/sh', '-c', 'ulimit -n 100; exec "$0" "$@"'] })
+      // Its engine is there by then, and all that this one holds.
+      await agent.ask({ do: 'open', path: join(temporaryDirectory(context), 'other.wal') } satisfies Command)
       await agent.ask({ do: 'close' } satisfies Command)
       let failures = 0
       for (let spare = 0; ; spare++) {

@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal, openJournalSync, openReader } from 'fsys'
+import { openReader } from 'fsys'
 
 import { faultAt } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { frame } from '../support/frames.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 // Odd but legal ways to use a journal that once got a wrong answer, or none.

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { openJournal, openReader } from 'fsys'
+import { openReader } from 'fsys'
 
 import { createKernel } from '#src/checksum/crc32c.js'
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import type { ChecksumEngine } from '#src/checksum/kernel.js'
 import { nativeAddon } from '#src/platform/native-addon.js'
 
+import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const directory = temporaryDirectory()

@@ -3,10 +3,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
-import { openJournal, openReader } from 'fsys'
+import { openReader } from 'fsys'
 
 import type { Known } from '../fixtures/endings.js'
 import { type Ending, startChild } from '../support/children.js'
+import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const quick = { timeout: 180_000 }

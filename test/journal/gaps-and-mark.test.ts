@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal, openReader } from 'fsys'
+import { openReader } from 'fsys'
 
 import { frame } from '../support/frames.js'
+import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const texts = (path: string, gaps: 'refuse' | 'skip'): string[] => {

@@ -16,7 +16,7 @@ import { after, before as beforeAll, suite, test, type TestContext } from 'node:
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
-import { type FsysError, type Journal, type JournalOptions, openJournal, openJournalSync, openReader } from 'fsys'
+import { type FsysError, type Journal, type JournalOptions, openReader } from 'fsys'
 
 import { owners } from '#src/platform/owners.js'
 import type { Storage } from '#src/storage/storage.js'
@@ -24,6 +24,7 @@ import type { Storage } from '#src/storage/storage.js'
 import type { Answer, Command } from '../fixtures/agent.js'
 import { type Child, startChild, Thread } from '../support/children.js'
 import { interposed, OpenFiles, systemError } from '../support/interposed.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { seededRandom } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary.js'
 

@@ -15,16 +15,7 @@ import { basename, dirname, join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import {
-  type FsysError,
-  type Journal,
-  type JournalOptions,
-  openJournal,
-  openJournalSync,
-  openReader,
-  type Recovery,
-  type TailState,
-} from 'fsys'
+import { type FsysError, type Journal, type JournalOptions, openReader, type Recovery, type TailState } from 'fsys'
 
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import type { Kernel } from '#src/checksum/kernel.js'
@@ -33,6 +24,7 @@ import { decodeMark, encodeMark, type Mark } from '#src/journal/mark.js'
 import { frame, frames } from '../support/frames.js'
 import { interposed, OpenFiles, type StorageCall, systemError } from '../support/interposed.js'
 import { mountSmall } from '../support/mounts.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const quick = { timeout: 180_000 }

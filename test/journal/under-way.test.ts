@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
-import { type Journal, openJournal, openJournalSync, openReader } from 'fsys'
+import { type Journal, openReader } from 'fsys'
 
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import { decodeMark } from '#src/journal/mark.js'
@@ -11,6 +11,7 @@ import { SimDisk } from '#src/storage/sim/sim-disk.js'
 import type { Storage } from '#src/storage/storage.js'
 
 import { type StorageCall, interposed } from '../support/interposed.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 // What others do while the disk is busy with a write or a sync.
@@ -19,10 +20,11 @@ import { temporaryDirectory } from '../support/temporary.js'
 class Held {
   readonly storage: Storage
   readonly #waiting: (() => void)[] = []
+  #isOver = false
 
   constructor(path: string, ...names: readonly string[]) {
     this.storage = interposed(({ name, isSync, path: of }: StorageCall) => {
-      if (isSync || of !== path || !names.includes(name)) return undefined
+      if (isSync || this.#isOver || of !== path || !names.includes(name)) return undefined
       return new Promise<void>((resolve) => this.#waiting.push(resolve))
     })
   }
@@ -34,6 +36,12 @@ class Held {
 
   letGo(): void {
     this.#waiting.shift()?.()
+  }
+
+  /** Those to come too. */
+  letGoOfAll(): void {
+    this.#isOver = true
+    for (const letGo of this.#waiting.splice(0)) letGo()
   }
 }
 
@@ -84,7 +92,7 @@ suite('while a sync is under way', () => {
     assert.equal(await waiting, large)
     await held.until(1)
     assert.equal(journal.durableLsn, large)
-    held.letGo()
+    held.letGoOfAll()
     assert.equal(await waitingLate, late)
     await journal.close()
   })

@@ -3,11 +3,12 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-import { type Journal, openJournal, openJournalSync, openReader } from 'fsys'
+import { type Journal, openReader } from 'fsys'
 
 import { faultOnNth } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const directory = temporaryDirectory()

@@ -1,5 +1,7 @@
-import { NodeStorage } from '#src/storage/node-storage.js'
+import { defaultStorage } from '#src/storage/default-storage.js'
+import { run } from '#src/storage/steps.js'
 import type { Storage, StorageFile } from '#src/storage/storage.js'
+import { writeWhole } from '#src/storage/whole.js'
 
 /** One call on the storage, or on a file of it, whichever twin it is. */
 export interface StorageCall {
@@ -8,6 +10,8 @@ export interface StorageCall {
   /** The path that it is about; for a file's calls, the one that it was opened under. */
   readonly path: string
   readonly isSync: boolean
+  /** It is one of the two that a trip is heard as, which begins when both have been. */
+  readonly isTrip: boolean
   readonly values: readonly unknown[]
 }
 
@@ -15,11 +19,12 @@ export interface StorageCall {
 export type Interposer = (call: StorageCall) => unknown
 
 /**
- * Node's storage, with somebody who hears of each call before it is made and can let it fail, and of each that has
- * succeeded.
+ * The storage of this machine, with the engine that journals in the page cache have, and with somebody who hears of each call
+ * before it is made and can let it fail, and of each that has succeeded. A trip is heard as what it stands for, a write and a
+ * sync, so that hearers need not know the engine.
  */
 export function interposed(before: Interposer, after: (call: StorageCall) => void = () => {}): Storage {
-  return wrap<Storage>(new NodeStorage(), '', undefined, { before, after })
+  return wrap<Storage>(defaultStorage(false), '', undefined, { before, after })
 }
 
 interface Hearers {
@@ -40,6 +45,12 @@ function wrap<Target extends object>(
       if (typeof value !== 'function' || typeof key !== 'string') return value
       const known = methods.get(key)
       if (known !== undefined) return known
+      if (key === 'writeAndSync') {
+        const method = (source: Uint8Array, position: number): Promise<void> =>
+          makeTrip(target as StorageFile, path ?? '', source, position, hearers)
+        methods.set(key, method)
+        return method
+      }
       const isSync = key.endsWith('Sync') && key.slice(0, -'Sync'.length) in target
       const name = prefix + (isSync ? key.slice(0, -'Sync'.length) : key)
       const finish = (call: StorageCall, result: unknown): unknown => {
@@ -47,7 +58,7 @@ function wrap<Target extends object>(
         return name === 'open' ? wrap(result as StorageFile, 'file.', call.path, hearers) : result
       }
       const method = (...values: unknown[]): unknown => {
-        const call = { name, path: path ?? String(values[0]), isSync, values }
+        const call = { name, path: path ?? String(values[0]), isSync, isTrip: false, values }
         if (isSync) {
           hearers.before(call)
           return finish(call, value.apply(target, values))
@@ -61,6 +72,28 @@ function wrap<Target extends object>(
       return method
     },
   })
+}
+
+/** Both are heard before it begins. If it is the sync that is to fail, the write is made all the same. */
+async function makeTrip(
+  file: StorageFile,
+  path: string,
+  source: Uint8Array,
+  position: number,
+  { before, after }: Hearers,
+): Promise<void> {
+  const write = { name: 'file.write', path, isSync: false, isTrip: true, values: [source, position] }
+  const sync = { name: 'file.dataSync', path, isSync: false, isTrip: true, values: [] }
+  await before(write)
+  try {
+    await before(sync)
+  } catch (error) {
+    await run(writeWhole(file, source, position))
+    throw Object.assign(error as Error, { syscall: 'fdatasync' })
+  }
+  await file.writeAndSync?.(source, position)
+  after(write)
+  after(sync)
 }
 
 /** Counts the descriptors that are open: give `count` as the second argument of `interposed`. */

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-import { type Journal, openJournal, openJournalSync, openReader } from 'fsys'
+import { type Journal, openReader } from 'fsys'
 
 import { decodeMark, encodeMark } from '#src/journal/mark.js'
 import { nodeStorage } from '#src/storage/node-storage.js'
 
 import { type Model, must } from '../../sim/model.js'
+import { openJournal, openJournalSync } from '../../support/open-journal.js'
 import type { CrashState, SurvivingFile } from './crash-state.js'
 import { payloadOf } from './notes.js'
 

@@ -1,10 +1,11 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
-import { type FsysError, type Journal, openJournal, openJournalSync, openReader } from 'fsys'
+import { type FsysError, type Journal, openReader } from 'fsys'
 
 import { must, Violation } from '../../sim/model.js'
 import { frame } from '../../support/frames.js'
+import { openJournal, openJournalSync } from '../../support/open-journal.js'
 import { seededRandom } from '../../support/random.js'
 import { payloadOf, type Say } from './notes.js'
 
