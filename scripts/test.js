@@ -11,7 +11,8 @@ const isForEachEngine = (name) => /^(?:journal|crash|compat)\//u.test(name) && !
 /** Of these folders, what runs once, and why. */
 const ONCE = {
   'journal/base-offset': 'it is about the simulated disk',
-  'journal/lock.test': 'locks are files, which all engines write with the same calls; see journal/sudden-ends',
+  'journal/lock.test':
+    'locks are files, which all engines write with the same calls; see journal/contention, crash/sudden-ends',
   'crash/power-cuts': 'each life has an engine of its own',
   'crash/recorder/': 'each recording has an engine of its own',
   'crash/ring-faults': 'it is about io_uring',
