@@ -1,5 +1,7 @@
 import type { Recovery } from 'fsys'
 
+import type { Engine } from '#src/platform/engine.js'
+
 /** What the process does that is there when the power goes. */
 export interface WriterPlan {
   readonly path: string
@@ -9,6 +11,7 @@ export interface WriterPlan {
   readonly records: number
   readonly committers: number
   readonly logBufferBytes: number
+  readonly engine: Engine
   readonly direct: boolean
   /** It stops, as if by a signal, in front of this call on the storage, counted from 1. */
   readonly stopAtCall?: number

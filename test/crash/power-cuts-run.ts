@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
+import type { Engine } from '#src/platform/engine.js'
+
 import { must } from '../sim/model.js'
+import { engineStorage } from '../support/engines.js'
 import type { LoopDisk } from '../support/loop-disk.js'
 import { seededRandom } from '../support/random.js'
 import { JournalHistory, type Standing } from './power-cuts-history.js'
@@ -23,6 +26,8 @@ export interface CutCounts {
   lives: number
   /** How many of them ended in a power cut; the others just died. */
   cuts: number
+  /** How many lives each engine had. */
+  engines: Record<Engine, number>
   journals: number
   /** Cuts before an open had returned: of a new journal, or during the recovery from the cut before. */
   duringCreation: number
@@ -39,6 +44,9 @@ export interface CutCounts {
 }
 
 const PAGE_BYTES = 4096
+
+/** Those that are here. */
+const ENGINES = (['portable', 'pool', 'uring'] as const).filter((engine) => typeof engineStorage(engine) !== 'string')
 
 /** When the power goes. */
 interface Moment {
@@ -59,6 +67,7 @@ export class PowerCuts {
   readonly counts: CutCounts = {
     lives: 0,
     cuts: 0,
+    engines: { portable: 0, pool: 0, uring: 0 },
     journals: 0,
     duringCreation: 0,
     duringRecovery: 0,
@@ -98,7 +107,9 @@ export class PowerCuts {
     const moment = this.#chooseMoment()
     const life = ++this.counts.lives
     journal.begin(life)
-    const writer = new Writer(join(this.#directory, 'messages'), this.#planWriter(journal, life, moment))
+    const plan = this.#planWriter(journal, life, moment)
+    this.counts.engines[plan.engine]++
+    const writer = new Writer(join(this.#directory, 'messages'), plan)
     let writtenBytes = 0
     try {
       await writer.reach(moment)
@@ -151,6 +162,7 @@ export class PowerCuts {
       records: journal.found.records,
       committers: [1, 2, 8, 64][Math.floor(random() * 4)] ?? 1,
       logBufferBytes: [4096, 2 ** 16, 2 ** 20][Math.floor(random() * 3)] ?? 4096,
+      engine: ENGINES[Math.floor(random() * ENGINES.length)] ?? 'portable',
       direct: random() < 0.4,
       ...(call === undefined ? {} : { stopAtCall: call }),
       ...(this.#fault === undefined ? {} : { fault: this.#fault }),
@@ -214,6 +226,7 @@ class Writer {
     this.#messagesFd = openSync(messagesPath, 'w')
     // It never outlives this process, not even frozen.
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, WRITER, JSON.stringify(plan)], {
+      env: { ...process.env, FSYS_ENGINE: plan.engine },
       stdio: ['ignore', 'inherit', 'inherit', this.#messagesFd],
     })
     this.#child.on('exit', () => (this.#isOver = true))

@@ -49,7 +49,6 @@ class CutWriter {
   #options(): JournalOptions {
     const { logBufferBytes, direct, stopAtCall, fault } = this.#plan
     if (fault === 'no-directory-sync') return { logBufferBytes, direct, storage: new ForgetfulStorage() }
-    // By the best engine there is, which is another one in direct mode; calls can be counted with Node's own only.
     if (stopAtCall === undefined) return { logBufferBytes, direct }
     let calls = 0
     const storage = interposed(() => {

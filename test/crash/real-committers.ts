@@ -14,12 +14,21 @@ export class Committers {
   readonly ended: Promise<unknown>
   readonly #journal: Journal
   readonly #nextRecord: () => Buffer
+  readonly #hear: (lsn: number) => void
   readonly #waiting: { readonly lsn: number; readonly resolve: () => void }[] = []
   #isStopped = false
 
-  /** They append what `recordAt` makes of these, from this record on. */
-  constructor(journal: Journal, count: number, seed: number, life: number, records: number) {
+  /** They append what `recordAt` makes of these, from this record on. `hear` is told of each confirmation at once. */
+  constructor(
+    journal: Journal,
+    count: number,
+    seed: number,
+    life: number,
+    records: number,
+    hear: (lsn: number) => void = () => {},
+  ) {
     this.#journal = journal
+    this.#hear = hear
     let index = records
     this.#nextRecord = () => recordAt(seed, life, index++)
     this.ended = Promise.all(Array.from({ length: count }, (_, number) => this.#work(number)))
@@ -60,7 +69,10 @@ export class Committers {
   }
 
   #confirm(lsn: Lsn): void {
-    this.confirmedLsn = Math.max(this.confirmedLsn, lsn)
+    if (lsn > this.confirmedLsn) {
+      this.confirmedLsn = lsn
+      this.#hear(lsn)
+    }
     for (const waiting of this.#waiting) if (waiting.lsn <= this.confirmedLsn) waiting.resolve()
   }
 }

@@ -16,7 +16,7 @@ import { after, before as beforeAll, suite, test, type TestContext } from 'node:
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
-import { type FsysError, type Journal, type JournalOptions, openReader } from 'fsys'
+import type { FsysError, Journal, JournalOptions } from 'fsys'
 
 import { owners } from '#src/platform/owners.js'
 import type { Storage } from '#src/storage/storage.js'
@@ -148,25 +148,6 @@ suite('within one process', () => {
     assert.equal(journal.durableLsn, 16)
   })
 
-  test('D8 D2: a worker thread that was terminated between its syncs is followed', linux, async (context) => {
-    const path = join(temporaryDirectory(context), 'a.wal')
-    let known = 0
-    for (let round = 0; round < 10; round++) {
-      const thread = new Thread(context, 'agent')
-      await thread.ask({ do: 'open', path } satisfies Command)
-      const { lsn = 0 } = await thread.ask<Answer>({ do: 'commit' } satisfies Command)
-      assert.ok(lsn > known)
-      known = lsn
-      await thread.ask({ do: 'hammer' } satisfies Command)
-      await sleep(round)
-      await thread.worker.terminate()
-      const journal = await openJournal(path)
-      assert.ok(journal.durableLsn >= known, `round ${round}`)
-      known = journal.durableLsn
-      await journal.close()
-    }
-  })
-
   test('D8: a worker thread that ends by process.exit gives the lock back', quick, async (context) => {
     const path = join(temporaryDirectory(context), 'a.wal')
     const thread = new Thread(context, 'agent')
@@ -206,21 +187,6 @@ suite('between processes', () => {
     assert.equal(journal.durableLsn, lsn)
     await journal.close()
     assert.deepEqual(readdirSync(join(path, '..')).toSorted(), ['a.wal', 'a.wal.mark'])
-  })
-
-  test('D8 D2: a holder that was killed between its syncs is followed', quick, async (context) => {
-    const path = join(temporaryDirectory(context), 'a.wal')
-    for (let round = 0; round < 5; round++) {
-      const child = startChild(context, 'agent')
-      await child.ask({ do: 'open', path } satisfies Command)
-      const { lsn = 0 } = await child.ask<Answer>({ do: 'commit' } satisfies Command)
-      await child.ask({ do: 'hammer' } satisfies Command)
-      await sleep(round)
-      await child.kill('SIGKILL')
-      const journal = await openJournal(path)
-      assert.ok(journal.durableLsn >= lsn)
-      await journal.close()
-    }
   })
 })
 
@@ -667,60 +633,6 @@ suite('races', () => {
   )
 })
 
-suite('contention', () => {
-  test(
-    'D2 D3 D8: processes that write, close and die in turns never write at the same time, and lose nothing confirmed',
-    long,
-    async (context) => {
-      const path = join(temporaryDirectory(context), 'a.wal')
-      const first = Number(process.env['FSYS_TEST_SEED'] ?? Date.now() % 2 ** 31)
-      context.diagnostic(`FSYS_TEST_SEED=${first} repeats it, as far as times can be repeated`)
-      const confirmed: string[] = []
-      const isOver = AbortSignal.timeout(CONTENTION_MS)
-      let processes = 0
-      const contend = async (): Promise<void> => {
-        while (!isOver.aborted) {
-          const child = startChild(context, 'contender', [path, `${first + processes++}`])
-          const stop = (): unknown => child.kill()
-          isOver.addEventListener('abort', stop)
-          for await (const line of child.lines) {
-            if (!line.startsWith('confirmed ')) assert.fail(line)
-            confirmed.push(line.slice('confirmed '.length))
-          }
-          isOver.removeEventListener('abort', stop)
-          await child.ended
-        }
-      }
-      await Promise.all(Array.from({ length: 6 }, contend))
-
-      const journal = await openHere(context, path)
-      await journal.close()
-      const labels: string[] = []
-      const reader = openReader(path)
-      for (const { payload } of reader) {
-        const [holder = '', number = ''] = payload.toString().split(' ', 2)
-        // The records of one holder stand together, from its first on.
-        const [holderBefore, numberBefore] = labels.at(-1)?.split(' ') ?? []
-        assert.equal(Number(number), holder === holderBefore ? Number(numberBefore) + 1 : 0, `${holder} ${number}`)
-        labels.push(`${holder} ${number}`)
-      }
-      assert.equal(reader.tailState, 'clean-end')
-      reader.close()
-      const there = new Set(labels)
-      assert.equal(there.size, labels.length, 'each is there once')
-      assert.deepEqual(
-        confirmed.filter((label) => !there.has(label)),
-        [],
-        'what was confirmed is there',
-      )
-      const holders = new Set(labels.map((label) => label.split(' ')[0]))
-      context.diagnostic(`${confirmed.length} confirmed records of ${holders.size} holders in ${processes} processes`)
-      assert.ok(holders.size > 5)
-    },
-  )
-})
-
-const CONTENTION_MS = Number(process.env['FSYS_TEST_SECONDS'] ?? 3) * 1000
 const RACERS = 8
 const ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 20)
 const KILLING_ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 8)

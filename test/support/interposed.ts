@@ -1,5 +1,5 @@
 import { defaultStorage } from '#src/storage/default-storage.js'
-import { run } from '#src/storage/steps.js'
+import { run, runSync } from '#src/storage/steps.js'
 import type { Storage, StorageFile } from '#src/storage/storage.js'
 import { writeWhole } from '#src/storage/whole.js'
 
@@ -45,13 +45,13 @@ function wrap<Target extends object>(
       if (typeof value !== 'function' || typeof key !== 'string') return value
       const known = methods.get(key)
       if (known !== undefined) return known
-      if (key === 'writeAndSync') {
-        const method = (source: Uint8Array, position: number): Promise<void> =>
-          makeTrip(target as StorageFile, path ?? '', source, position, hearers)
+      if (key === 'writeAndSync' || key === 'writeAndSyncSync') {
+        const trip = new HeardTrip(target as StorageFile, path ?? '', hearers)
+        const method = key === 'writeAndSync' ? trip.make.bind(trip) : trip.makeSync.bind(trip)
         methods.set(key, method)
         return method
       }
-      const isSync = key.endsWith('Sync') && key.slice(0, -'Sync'.length) in target
+      const isSync = key.endsWith('Sync') && key !== 'dataSync'
       const name = prefix + (isSync ? key.slice(0, -'Sync'.length) : key)
       const finish = (call: StorageCall, result: unknown): unknown => {
         hearers.after(call)
@@ -74,26 +74,58 @@ function wrap<Target extends object>(
   })
 }
 
-/** Both are heard before it begins. If it is the sync that is to fail, the write is made all the same. */
-async function makeTrip(
-  file: StorageFile,
-  path: string,
-  source: Uint8Array,
-  position: number,
-  { before, after }: Hearers,
-): Promise<void> {
-  const write = { name: 'file.write', path, isSync: false, isTrip: true, values: [source, position] }
-  const sync = { name: 'file.dataSync', path, isSync: false, isTrip: true, values: [] }
-  await before(write)
-  try {
-    await before(sync)
-  } catch (error) {
-    await run(writeWhole(file, source, position))
-    throw Object.assign(error as Error, { syscall: 'fdatasync' })
+/** A trip is heard as two calls, before it begins. If the second is to fail, the first is made all the same. */
+class HeardTrip {
+  readonly #file: StorageFile
+  readonly #path: string
+  readonly #hearers: Hearers
+
+  constructor(file: StorageFile, path: string, hearers: Hearers) {
+    this.#file = file
+    this.#path = path
+    this.#hearers = hearers
   }
-  await file.writeAndSync?.(source, position)
-  after(write)
-  after(sync)
+
+  async make(source: Uint8Array, position: number): Promise<void> {
+    const [write, sync] = this.#calls(false, source, position)
+    await this.#hearers.before(write)
+    try {
+      await this.#hearers.before(sync)
+    } catch (error) {
+      await run(writeWhole(this.#file, source, position))
+      throw ofSync(error)
+    }
+    await this.#file.writeAndSync?.(source, position)
+    this.#hearers.after(write)
+    this.#hearers.after(sync)
+  }
+
+  makeSync(source: Uint8Array, position: number): void {
+    const [write, sync] = this.#calls(true, source, position)
+    this.#hearers.before(write)
+    try {
+      this.#hearers.before(sync)
+    } catch (error) {
+      runSync(writeWhole(this.#file, source, position))
+      throw ofSync(error)
+    }
+    this.#file.writeAndSyncSync?.(source, position)
+    this.#hearers.after(write)
+    this.#hearers.after(sync)
+  }
+
+  #calls(isSync: boolean, ...values: readonly unknown[]): [write: StorageCall, sync: StorageCall] {
+    const call = { path: this.#path, isSync, isTrip: true }
+    return [
+      { ...call, name: 'file.write', values },
+      { ...call, name: 'file.dataSync', values: [] },
+    ]
+  }
+}
+
+/** By this the journal tells which part of a trip has failed. */
+function ofSync(error: unknown): Error {
+  return Object.assign(error as Error, { syscall: 'fdatasync' })
 }
 
 /** Counts the descriptors that are open: give `count` as the second argument of `interposed`. */
