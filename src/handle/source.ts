@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js'
 import { checkBytes, encodeText } from '../checks.js'
 import { invalidArgument } from '../errors.js'
 
@@ -9,6 +10,8 @@ export type StreamedData = AsyncIterable<Data> | Iterable<Data>
 
 /** Where bytes come from, piece by piece, as fast as they are asked for. */
 export interface ByteSource {
+  /** All of it comes in one piece. */
+  readonly isWhole: boolean
   /** The next piece; undefined at the end. */
   next(): Promise<Uint8Array | undefined>
   nextSync(): Uint8Array | undefined
@@ -42,6 +45,7 @@ function bytesOf(piece: unknown): Uint8Array {
 }
 
 class WholeSource implements ByteSource {
+  readonly isWhole = true
   #bytes: Uint8Array | undefined
 
   constructor(bytes: Uint8Array) {
@@ -67,6 +71,7 @@ class WholeSource implements ByteSource {
 }
 
 class PieceSource implements ByteSource {
+  readonly isWhole = false
   readonly #pieces: Iterator<Data>
 
   constructor(pieces: Iterable<Data>) {
@@ -93,7 +98,37 @@ class PieceSource implements ByteSource {
   }
 }
 
+/** What waits for the next piece no longer than a signal lets it. */
+export class AbortableSource implements ByteSource {
+  readonly isWhole: boolean
+  readonly #source: ByteSource
+  readonly #signal: AbortSignal
+
+  constructor(source: ByteSource, signal: AbortSignal) {
+    this.isWhole = source.isWhole
+    this.#source = source
+    this.#signal = signal
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    return abortable(this.#source.next(), this.#signal)
+  }
+
+  nextSync(): Uint8Array | undefined {
+    return this.#source.nextSync()
+  }
+
+  close(): Promise<void> {
+    return this.#source.close()
+  }
+
+  closeSync(): void {
+    this.#source.closeSync()
+  }
+}
+
 class AsyncSource implements ByteSource {
+  readonly isWhole = false
   readonly #pieces: AsyncIterator<Data>
 
   constructor(pieces: AsyncIterable<Data>) {
