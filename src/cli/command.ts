@@ -38,14 +38,16 @@ interface Definition<Options extends OptionsConfig> extends Pick<
   'name' | 'summary' | 'help' | 'statusOtherwise'
 > {
   readonly options: Options
-  /** How many operands there may be besides the journal, which comes first. */
+  /** What the first operand is, if it is not a journal but any path, and which one is meant if there is none. */
+  readonly pathOtherwise?: string
+  /** How many operands there may be besides the first. */
   readonly operandsMax?: number
-  readonly run: (journal: string, values: Values<Options>, io: Io, operands: readonly string[]) => Promise<number>
+  readonly run: (path: string, values: Values<Options>, io: Io, operands: readonly string[]) => Promise<number>
 }
 
-/** A command on one journal. `--help` is everybody's. */
+/** A command on one journal, or on one path. `--help` is everybody's. */
 export function defineCommand<const Options extends OptionsConfig>(definition: Definition<Options>): Command {
-  const { name, summary, help, statusOtherwise, options, operandsMax = 0 } = definition
+  const { name, summary, help, statusOtherwise, options, pathOtherwise, operandsMax = 0 } = definition
   return {
     name,
     summary,
@@ -57,12 +59,14 @@ export function defineCommand<const Options extends OptionsConfig>(definition: D
         io.output.writeText(help)
         return 0
       }
-      const [journal, ...operands] = positionals
-      if (journal === undefined) throw new UsageError('which journal?')
-      if (journal === '') throw new UsageError('the name of the journal is empty')
-      if (journal === '-') throw new UsageError('a journal is a file, not a stream; for one that is called - say ./-')
+      const [path = pathOtherwise, ...operands] = positionals
+      if (path === undefined) throw new UsageError('which journal?')
+      if (path === '')
+        throw new UsageError(`the name of the ${pathOtherwise === undefined ? 'journal' : 'path'} is empty`)
+      if (path === '-' && pathOtherwise === undefined)
+        throw new UsageError('a journal is a file, not a stream; for one that is called - say ./-')
       if (operands.length > operandsMax) throw new UsageError(`unexpected operand '${operands[operandsMax]}'`)
-      return await definition.run(journal, values as Values<Options>, io, operands)
+      return await definition.run(path, values as Values<Options>, io, operands)
     },
   }
 }

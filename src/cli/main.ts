@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { append } from './append.js'
 import { cat } from './cat.js'
 import type { Command } from './command.js'
+import { doctor } from './doctor.js'
 import { Output } from './output.js'
 import { repair } from './repair.js'
 import { reset } from './reset.js'
@@ -14,7 +15,7 @@ import { unlock } from './unlock.js'
 import { UsageError } from './usage.js'
 import { verify } from './verify.js'
 
-const COMMANDS: readonly Command[] = [append, cat, tail, stat, verify, repair, reset, unlock]
+const COMMANDS: readonly Command[] = [append, cat, tail, stat, verify, repair, reset, unlock, doctor]
 
 const help = `Usage: fsys <command> [options] <journal>
 

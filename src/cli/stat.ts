@@ -7,11 +7,11 @@ import type { Findings } from '../journal/recovery.js'
 import { nodeStorage } from '../storage/node-storage.js'
 import { type Command, defineCommand } from './command.js'
 import { complaintError } from './complaint.js'
+import { Distribution } from './distribution.js'
 import { describeMark, markFacts } from './mark-words.js'
-import { type SizeClass, SizeDistribution } from './sizes.js'
 import { JournalSource } from './source.js'
 import { STATUS } from './status.js'
-import { count, quote, table } from './text.js'
+import { chart, count, quote, table } from './text.js'
 
 const help = `Usage: fsys stat [options] <journal>
 
@@ -43,7 +43,7 @@ export const stat: Command = defineCommand({
       if (complaint?.code === 'ERR_FSYS_NOT_A_JOURNAL') throw complaint
       const facts = factsOf(source, findings, sizes, await savedTails(source.path))
       if (json === true) output.writeLine(JSON.stringify(facts))
-      else output.writeText(inWords(journal, facts, findings))
+      else output.writeText(inWords(journal, facts, sizes, findings))
     } finally {
       await source.close()
     }
@@ -51,14 +51,14 @@ export const stat: Command = defineCommand({
   },
 })
 
-async function measure(source: JournalSource): Promise<{ sizes: SizeDistribution; findings: Findings }> {
-  const sizes = new SizeDistribution()
+async function measure(source: JournalSource): Promise<{ sizes: Distribution; findings: Findings }> {
+  const sizes = new Distribution()
   const cursor = await source.walk({ wantsLargePayloads: false })
   while (await source.advance(cursor)) addAll(sizes, cursor)
-  return { sizes, findings: await source.findings(cursor, sizes.records) }
+  return { sizes, findings: await source.findings(cursor, sizes.count) }
 }
 
-function addAll(sizes: SizeDistribution, { large, count: records, offsets }: FrameCursor): void {
+function addAll(sizes: Distribution, { large, count: records, offsets }: FrameCursor): void {
   if (large !== undefined) {
     sizes.add(large.endLsn - large.lsn - FRAME_OVERHEAD_BYTES)
     return
@@ -100,7 +100,7 @@ interface Facts {
   readonly payloadBytes: number
   readonly gaps: number
   readonly sizes: { min: number; p50: number; p90: number; p99: number; max: number }
-  readonly histogram: readonly SizeClass[]
+  readonly histogram: readonly { from: number; to: number; records: number }[]
   readonly tail: { state: string; lsn: number; bytes: number }
   readonly mark: ReturnType<typeof markFacts>
   readonly savedTails: readonly SavedFile[]
@@ -109,10 +109,10 @@ interface Facts {
 function factsOf(
   { path }: JournalSource,
   { fileSize, cleanEnd, tailState, gaps, mark }: Findings,
-  sizes: SizeDistribution,
+  sizes: Distribution,
   tails: readonly SavedFile[],
 ): Facts {
-  const { records, bytes, min, max } = sizes
+  const { count: records, total: bytes, min, max } = sizes
   const [p50, p90, p99] = [sizes.quantile(0.5), sizes.quantile(0.9), sizes.quantile(0.99)]
   return {
     path,
@@ -121,16 +121,14 @@ function factsOf(
     payloadBytes: bytes,
     gaps,
     sizes: { min, p50, p90, p99, max },
-    histogram: sizes.histogram(),
+    histogram: sizes.histogram().map(({ from, to, count: number }) => ({ from, to, records: number })),
     tail: { state: tailState, lsn: cleanEnd, bytes: fileSize - cleanEnd },
     mark: markFacts(mark),
     savedTails: tails,
   }
 }
 
-const BAR_LENGTH = 40
-
-function inWords(name: string, facts: Facts, { mark }: Findings): string {
+function inWords(name: string, facts: Facts, sizesFound: Distribution, { mark }: Findings): string {
   const { records, payloadBytes, fileBytes, sizes, tail, gaps } = facts
   const rows: [string, string | number][] = [
     ['records', records],
@@ -142,16 +140,5 @@ function inWords(name: string, facts: Facts, { mark }: Findings): string {
   ]
   if (gaps > 0) rows.push(['gaps', `${gaps} of an older writer, crossed`])
   for (const { path, bytes } of facts.savedTails) rows.push(['saved', `${path}, ${count(bytes, 'byte')}`])
-  return `${name}:\n${table(rows)}${chart(facts.histogram)}`
-}
-
-/** One line for each size class, the longest bar for the largest. */
-function chart(histogram: readonly SizeClass[]): string {
-  if (histogram.length === 0) return ''
-  const most = Math.max(...histogram.map(({ records }) => records))
-  const rows = histogram.map(({ from, to, records }): [string, string] => [
-    from === to ? `${from}` : `${from}-${to}`,
-    `${`${records}`.padStart(`${most}`.length)}  ${'#'.repeat(Math.ceil((records / most) * BAR_LENGTH))}`.trimEnd(),
-  ])
-  return `\nbytes and records:\n${table(rows)}`
+  return `${name}:\n${table(rows)}${chart('bytes and records', sizesFound.histogram())}`
 }

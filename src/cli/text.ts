@@ -1,7 +1,22 @@
+import type { NumberClass } from './distribution.js'
+
 /** Labels in one column and values in another. */
 export function table(rows: readonly (readonly [string, string | number])[]): string {
   const width = Math.max(...rows.map(([label]) => label.length))
   return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}\n`).join('')
+}
+
+const BAR_LENGTH = 40
+
+/** One line for each class of numbers, the longest bar for the largest; nothing if there are none. */
+export function chart(title: string, classes: readonly NumberClass[]): string {
+  if (classes.length === 0) return ''
+  const most = Math.max(...classes.map((one) => one.count))
+  const rows = classes.map(({ from, to, count: number }): [string, string] => [
+    from === to ? `${from}` : `${from}-${to}`,
+    `${`${number}`.padStart(`${most}`.length)}  ${'#'.repeat(Math.ceil((number / most) * BAR_LENGTH))}`.trimEnd(),
+  ])
+  return `\n${title}:\n${table(rows)}`
 }
 
 /** `1 record`, `2 records`. */

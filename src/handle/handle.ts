@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 
 import { storageFailure } from '../errors.js'
-import { type Journal, openJournal, openJournalSync } from '../journal/journal.js'
+import type { Journal } from '../journal/journal.js'
+import { openJournal, openJournalSync } from '../journal/open-journal.js'
 import type { JournalOptions } from '../journal/options.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage } from '../storage/storage.js'

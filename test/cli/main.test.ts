@@ -4,7 +4,9 @@ import { test } from 'node:test'
 
 import { fsys } from '../support/command.js'
 
-const COMMANDS = ['append', 'cat', 'tail', 'stat', 'verify', 'repair', 'reset', 'unlock']
+const COMMANDS = ['append', 'cat', 'tail', 'stat', 'verify', 'repair', 'reset', 'unlock', 'doctor']
+/** Of a command on any path, - is one, and no path is the working directory. */
+const TAKES_ANY_PATH = new Set(['doctor'])
 
 test('help goes to stdout with status 0, in all its spellings', async () => {
   const spellings = [['--help'], ['-h'], ['help']]
@@ -29,7 +31,8 @@ for (const name of COMMANDS) {
   })
 
   test(`${name}: wrong usage goes to stderr with status 64`, async () => {
-    for (const args of [[], ['--no-such-option', 'x.wal'], [''], ['-'], ['x.wal', 'a', 'b']]) {
+    const needsJournal = TAKES_ANY_PATH.has(name) ? [] : [[], ['-']]
+    for (const args of [...needsJournal, ['--no-such-option', 'x.wal'], [''], ['x.wal', 'a', 'b']]) {
       const { status, text, stderr } = await fsys(name, ...args)
       assert.deepEqual({ status, text }, { status: 64, text: '' }, args.join(' '))
       assert.match(stderr, new RegExp(`^fsys ${name}: .+\\nTry 'fsys ${name} --help'\\.\\n$`, 'u'))
@@ -48,6 +51,9 @@ test('options that take numbers or words refuse others', async () => {
     ['tail', '--interval', '0', 'a.wal'],
     ['tail', '-n', 'ten', 'a.wal'],
     ['append', '--record-bytes-max', '268435456', 'a.wal'],
+    ['doctor', '--seconds', 'x'],
+    ['doctor', '--seconds', '-1'],
+    ['doctor', '--seconds', '3601'],
     ['repair', 'a.wal'],
     ['repair', '--yes', '--dry-run', 'a.wal'],
     ['repair', '--yes', '--gaps', 'keep', 'a.wal'],

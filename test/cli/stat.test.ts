@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { SizeDistribution } from '#src/cli/sizes.js'
+import { Distribution } from '#src/cli/distribution.js'
 import { openJournal } from '#src/journal/open-journal.js'
 import { Random } from '#src/storage/sim/random.js'
 
@@ -91,7 +91,7 @@ test('percentiles are exact below 4 KiB, and at most 0.4 % too large above; the 
   for (const largest of [1, 100, 4096, 100_000, 2 ** 28]) {
     const random = new Random(largest)
     const sizes = Array.from({ length: 3000 }, () => random.below(largest))
-    const distribution = new SizeDistribution()
+    const distribution = new Distribution()
     for (const size of sizes) distribution.add(size)
     sizes.sort((a, b) => a - b)
     assert.equal(distribution.min, sizes[0])
@@ -102,17 +102,24 @@ test('percentiles are exact below 4 KiB, and at most 0.4 % too large above; the 
       if (exact < 4096) assert.equal(found, exact)
       else assert.ok(found >= exact && found <= exact * 1.004, `${part} of ${largest}: ${found}, not ${exact}`)
     }
-    for (const { from, to, records } of distribution.histogram()) {
-      assert.equal(records, sizes.filter((size) => size >= from && size <= to).length, `${from}-${to}`)
+    for (const { from, to, count } of distribution.histogram()) {
+      assert.equal(count, sizes.filter((size) => size >= from && size <= to).length, `${from}-${to}`)
     }
   }
-  assert.deepEqual(new SizeDistribution().histogram(), [])
-  assert.equal(new SizeDistribution().quantile(0.5), 0)
+  assert.deepEqual(new Distribution().histogram(), [])
+  assert.equal(new Distribution().quantile(0.5), 0)
+})
+
+test('a number past the largest counts as the largest', () => {
+  const distribution = new Distribution()
+  distribution.add(2 ** 31)
+  assert.equal(distribution.quantile(1), 2 ** 28 - 1)
+  assert.deepEqual(distribution.histogram(), [{ from: 2 ** 27, to: 2 ** 28 - 1, count: 1 }])
 })
 
 test('the extremes of sizes have their places', () => {
   for (const size of [0, 1, 2, 3, 4095, 4096, 4097, 2 ** 27, 2 ** 28 - 1]) {
-    const distribution = new SizeDistribution()
+    const distribution = new Distribution()
     distribution.add(size)
     assert.equal(distribution.quantile(0.5), size)
     const [only, ...others] = distribution.histogram()

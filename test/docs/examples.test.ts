@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
 import { test } from 'node:test'
 
+import { mainPath } from '../support/command.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 // What a page shows must run. Each JavaScript block of the README runs as a program of its own, in an empty folder. The
-// blocks of other pages begin with the name of their file; those of a page run one after the other, in one folder.
+// blocks of other pages, JavaScript and shell, begin with the name of their file; those of a page run one after the other,
+// in one folder. Only what stands on the pages about this project's own development is left alone.
 
 const directory = temporaryDirectory()
 
@@ -16,15 +18,34 @@ function run(folder: string, file: string, code: string): string {
   const installed = code.replaceAll(/'fsys(\/testing)?'/g, (_, entry) =>
     JSON.stringify(resolve(entry === undefined ? 'dist/index.js' : 'dist/testing.js')),
   )
+  const isShell = file.endsWith('.sh')
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  writeFileSync(join(folder, file), installed)
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+  writeFileSync(join(folder, file), isShell ? code : installed)
+  const { status, stdout, stderr } = spawnSync(isShell ? 'sh' : process.execPath, [...(isShell ? ['-eu'] : []), file], {
     cwd: folder,
     encoding: 'utf8',
     timeout: 240_000,
+    env: { ...process.env, PATH: `${commands()}${delimiter}${process.env['PATH']}` },
   })
   assert.equal(status, 0, stderr)
   return stdout
+}
+
+let commandsDirectory: string | undefined
+
+/** A directory with an `npx` that knows `fsys` and nothing else. */
+function commands(): string {
+  if (commandsDirectory === undefined) {
+    commandsDirectory = join(directory, 'commands')
+    mkdirSync(commandsDirectory)
+    const npx = join(commandsDirectory, 'npx')
+    writeFileSync(
+      npx,
+      `#!/bin/sh\n[ "$1" = fsys ] && shift && exec '${process.execPath}' '${mainPath}' "$@"\nexit 127\n`,
+    )
+    chmodSync(npx, 0o755)
+  }
+  return commandsDirectory
 }
 
 const readme = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n([\s\S]*?)^```$/gmu)].map(
@@ -50,9 +71,14 @@ test('README.md has as many examples as are expected here', () => {
 })
 
 /** A block that names its file, and the block of text after it, if there is one: what it prints. */
-const NAMED_BLOCK = /^```js\n(\/\/ ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
+const NAMED_BLOCK = /^```(?:js|sh)\n((?:\/\/|#) ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
 
-for (const page of ['docs/testing-your-program.md']) {
+/** Their commands take hours, or this very test. */
+const ABOUT_DEVELOPMENT = new Set(['testing.md', 'benchmarks.md'])
+
+const pages = readdirSync('docs').filter((name) => name.endsWith('.md') && !ABOUT_DEVELOPMENT.has(name))
+
+for (const page of pages.map((name) => join('docs', name))) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
     const folder = mkdtempSync(join(directory, 'page-'))
     let text = readFileSync(page, 'utf8')
@@ -64,7 +90,6 @@ for (const page of ['docs/testing-your-program.md']) {
       else assert.equal(printed, output ?? '', file)
     }
     if (process.env['FSYS_DOCS'] === 'write') writeFileSync(page, text)
-    assert.ok(blocks.length > 0)
-    assert.equal(blocks.length, text.match(/^```js$/gmu)?.length, 'every program names its file')
+    assert.equal(blocks.length, text.match(/^```(?:js|ts|sh)$/gmu)?.length ?? 0, 'every program names its file')
   })
 }

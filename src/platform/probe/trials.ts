@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import * as fs from 'node:fs/promises'
-import { join } from 'node:path'
 
 import { errnoOf } from '../../errors.js'
 import { birthTimeOf } from '../birth-times.js'
 import type { Capability, Unknown } from '../facts.js'
 import { FallocateMode, type NativeAddonFound, nativeError } from '../native-addon.js'
 import { pageMemory } from '../page-memory.js'
+import { openScratchFile } from '../scratch-file.js'
 
 /** What has been found out by trying it. */
 export interface Trials {
@@ -18,13 +17,12 @@ export interface Trials {
 }
 
 /**
- * Tries things out on files of one page in a directory. The files have no names (O_TMPFILE), so that nothing of them is
- * seen or left, however this ends. Where a file needs a name, it has one, `.fsys-probe-<uuid>`, until it has been opened.
+ * Tries things out on scratch files of one page in a directory.
  */
 export async function tryOut(directory: string, found: NativeAddonFound): Promise<Trials> {
   let file: fs.FileHandle
   try {
-    file = await openScratch(directory)
+    file = await openScratchFile(directory)
   } catch (error) {
     const reason = `no file can be made here: ${reasonOf(error)}`
     const trials = untried(reason, REFUSALS.has(errnoOf(error) ?? '') ? false : 'unknown')
@@ -65,31 +63,7 @@ const REFUSALS: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 const LINUX_ONLY: Capability = { isAvailable: false, reason: 'it is for Linux' }
 
-/** Windows has no O_DIRECTORY and no O_DIRECT, and macOS no O_DIRECT, whatever the types say. */
-const { O_RDWR, O_CREAT, O_EXCL, O_DIRECT, O_DIRECTORY } = fs.constants
-
-/** Linux's flag for a file without a name, which Node does not have; it is the same on all processors that Node runs on. */
-const O_TMPFILE = 0o20_000_000 | O_DIRECTORY
-
-async function openScratch(directory: string): Promise<fs.FileHandle> {
-  if (process.platform === 'linux') {
-    try {
-      return await fs.open(directory, O_RDWR | O_TMPFILE, 0o600)
-    } catch (error) {
-      // What kernels and file systems say that do not know it.
-      if (!['EISDIR', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error
-    }
-  }
-  const path = join(directory, `.fsys-probe-${randomUUID()}`)
-  const file = await fs.open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
-  try {
-    await fs.unlink(path)
-    return file
-  } catch (error) {
-    await file.close()
-    throw error
-  }
-}
+const { O_RDWR, O_DIRECT } = fs.constants
 
 /** Not what a file is opened with alone: some file systems refuse the first write only. */
 async function tryDirectIo(file: fs.FileHandle): Promise<Capability> {
@@ -107,7 +81,7 @@ async function tryDirectIo(file: fs.FileHandle): Promise<Capability> {
 /** Names that lead to open files will do for copying, and files without a name have no others. */
 async function tryReflink(file: fs.FileHandle, directory: string): Promise<Capability> {
   if (process.platform !== 'linux') return { isAvailable: 'unknown', reason: 'it is tried on Linux only' }
-  const copy = await openScratch(directory)
+  const copy = await openScratchFile(directory)
   try {
     await fs.copyFile(pathOf(file), pathOf(copy), fs.constants.COPYFILE_FICLONE_FORCE)
     return YES
