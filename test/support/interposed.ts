@@ -64,7 +64,9 @@ function wrap<Target extends object>(
           return finish(call, value.apply(target, values))
         }
         return (async () => {
-          await hearers.before(call)
+          const held = hearers.before(call)
+          // Otherwise it begins at once, as it would by itself: `finishSync` can wait for what has begun only.
+          if (held instanceof Promise) await held
           return finish(call, await value.apply(target, values))
         })()
       }
@@ -88,9 +90,11 @@ class HeardTrip {
 
   async make(source: Uint8Array, position: number): Promise<void> {
     const [write, sync] = this.#calls(false, source, position)
-    await this.#hearers.before(write)
+    const heldWrite = this.#hearers.before(write)
+    if (heldWrite instanceof Promise) await heldWrite
     try {
-      await this.#hearers.before(sync)
+      const heldSync = this.#hearers.before(sync)
+      if (heldSync instanceof Promise) await heldSync
     } catch (error) {
       await run(writeWhole(this.#file, source, position))
       throw ofSync(error)
