@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
 import { type FsysError, type Journal, type JournalOptions, openReader } from 'fsys'
@@ -62,6 +62,8 @@ class Lives {
   readonly #options: WorkloadOptions
   readonly #random: () => number
   #records = 0
+  /** Of the life before. */
+  #endLsn = 0
   readonly #waiting: Promise<unknown>[] = []
 
   constructor(path: string, say: Say, options: WorkloadOptions) {
@@ -151,9 +153,8 @@ class Lives {
     const bytes = Buffer.concat([frame(this.#next(200)), frame(this.#next(1000)), torn])
     const descriptor = openSync(this.#path, 'r+')
     try {
-      const { size } = statSync(this.#path)
       for (let done = 0; done < bytes.length;) {
-        done += writeSync(descriptor, bytes, done, bytes.length - done, size + done)
+        done += writeSync(descriptor, bytes, done, bytes.length - done, this.#endLsn + done)
       }
     } finally {
       closeSync(descriptor)
@@ -205,6 +206,7 @@ class Lives {
     }
     if (failures.length > 0) throw new Failed(oneFailure(failures))
     this.#say(`confirmed ${end}`)
+    this.#endLsn = end
   }
 
   /** The next record. */
