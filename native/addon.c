@@ -54,10 +54,10 @@ static napi_value js_set_fault(napi_env env, napi_callback_info info) {
   int kind = argument_int(&arguments, 0);
   int64_t good_ones = argument_offset(&arguments, 1);
   int64_t value = argument_offset(&arguments, 2);
-  if (!arguments.are_refused && kind >= 0 && kind < FAULT_KINDS) {
-    fault_set((enum fault)kind, (uint32_t)good_ones, (uint32_t)value);
-  }
-  return NULL;
+  if (arguments.are_refused || kind < 0 || kind >= FAULT_KINDS) return NULL;
+  napi_value is_waiting;
+  napi_get_boolean(env, fault_set((enum fault)kind, (uint32_t)good_ones, (uint32_t)value), &is_waiting);
+  return is_waiting;
 }
 
 static const struct function fault_functions[] = {{"setFault", js_set_fault}, {NULL, NULL}};

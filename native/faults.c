@@ -10,11 +10,13 @@ static struct {
   uint32_t value;
 } faults[FAULT_KINDS];
 
-void fault_set(enum fault kind, uint32_t good_ones, uint32_t value) {
+bool fault_set(enum fault kind, uint32_t good_ones, uint32_t value) {
   pthread_mutex_lock(&mutex);
+  bool is_waiting = faults[kind].value != 0;
   faults[kind].good_ones = good_ones;
   faults[kind].value = value;
   pthread_mutex_unlock(&mutex);
+  return is_waiting;
 }
 
 uint32_t fault_now(enum fault kind) {

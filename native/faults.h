@@ -11,10 +11,12 @@ enum fault {
 
 #ifdef FSYS_FAULTS
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // Lets one call of that kind fail, in whatever thread: the one after so many good ones. A value of 0 takes it back.
-void fault_set(enum fault kind, uint32_t good_ones, uint32_t value);
+// Returns whether the one that was set before has not come yet.
+bool fault_set(enum fault kind, uint32_t good_ones, uint32_t value);
 
 // Asked once before each call of that kind: the value, if this is the one that is to fail, or else 0.
 uint32_t fault_now(enum fault kind);

@@ -10,8 +10,11 @@ import { unavailable } from '../support/unavailable.js'
 
 /** The addon with faults to order in it; everything else in it is the same. */
 export interface FaultyAddon extends NativeAddon {
-  /** One call of this kind will fail: the one after so many good ones. A value of 0 takes it back. */
-  setFault(kind: number, goodOnes: number, value: number): void
+  /**
+   * One call of this kind will fail: the one after so many good ones. A value of 0 takes it back. Returns whether the one
+   * that was set before has not come yet.
+   */
+  setFault(kind: number, goodOnes: number, value: number): boolean
 }
 
 /** Short writes have so many bytes; failures have an errno. */

@@ -8,7 +8,8 @@ import { nodeStorage } from '#src/storage/node-storage.js'
 
 import { type Model, must } from '../../sim/model.js'
 import { openJournal, openJournalSync } from '../../support/open-journal.js'
-import type { CrashState, SurvivingFile } from './crash-state.js'
+import { contentBefore, type CrashState, type SurvivingFile } from './crash-state.js'
+import type { Change, FileHistory } from './history.js'
 import { payloadOf } from './notes.js'
 
 /**
@@ -56,10 +57,11 @@ function rebound(mark: SurvivingFile, { file }: SurvivingFile, path: string): Bu
 
 /** D7: what an open cuts off has been saved by then; a saved tail gets its name only when it is whole, and durable. */
 function checkSavedTails(names: ReadonlyMap<string, SurvivingFile>, at: number): void {
-  for (const { data, position, begun } of names.get(JOURNAL)?.file.changes ?? []) {
-    const isCut = data === undefined && begun < at
+  const journal = names.get(JOURNAL)?.file
+  for (const change of journal?.changes ?? []) {
+    const { position, begun } = change
     must(
-      !isCut || names.has(`${JOURNAL}.corrupt-${position}`),
+      begun >= at || !isLoss(journal as FileHistory, change) || names.has(`${JOURNAL}.corrupt-${position}`),
       'D7',
       () => `what was cut off at ${position} is not saved`,
     )
@@ -70,6 +72,17 @@ function checkSavedTails(names: ReadonlyMap<string, SurvivingFile>, at: number):
     must(bytes.equals(whole), 'D7', () => `${name} holds ${bytes.length} bytes of ${whole.length}, or others`)
   }
 }
+
+/** A cut that takes more than zeros. */
+function isLoss(file: FileHistory, change: Change): boolean {
+  if (change.data !== undefined) return false
+  const rest = (): Buffer => contentBefore(file, change).subarray(change.position)
+  const known = losses.get(change) ?? rest().some((byte) => byte !== 0)
+  losses.set(change, known)
+  return known
+}
+
+const losses = new WeakMap<Change, boolean>()
 
 function checkReader(path: string, end: number): void {
   const reader = openReader(path)

@@ -17,7 +17,9 @@ export interface SurvivingFile {
  * size; of a directory, its names. Of the rest,
  * - changes of size survive in their order, up to one of them, and a growth in part;
  * - of each sector, or of each page where luck has it so, any version since the certain one survives;
- * - a write that was not over has filled the page cache up to any byte, and the sector in which that is may survive so;
+ * - a write that was not over has filled the page cache up to any byte, and the sector in which that is may survive so; past
+ *   the page cache, each of its sectors is there or not;
+ * - a write that is its own sync makes certain, when it is over, its sectors and a size that reaches to them, and nothing else;
  * - moves of names survive in their order up to one of them, or now and then each for itself.
  */
 export function stateAt(history: History, at: number, luck: Luck, sectorBytes: number): CrashState {
@@ -48,6 +50,13 @@ export function sectorsAtStake({ moves, directorySyncs }: History, at: number): 
     }
   }
   return sectors + divide(moves, [...directorySyncs.values()].flat(), at).unsure.length
+}
+
+/** What the page cache held of a file when this change began, of those that had ended. */
+export function contentBefore({ changes }: FileHistory, { begun }: Change): Buffer {
+  const content = new Content()
+  for (const change of changes) if (change.ended < begun) content.apply(change)
+  return content.bytes
 }
 
 function survivingMoves({ moves, directorySyncs }: History, at: number, luck: Luck): NameMove[] {
@@ -81,6 +90,14 @@ interface Version {
   /** The number of the change that made it. */
   readonly change: number
   readonly bytes: Buffer
+  /** It was written by a write that is its own sync: no older one survives. */
+  readonly isCertain: boolean
+}
+
+/** One that is over, and where it ends. */
+interface SyncedWrite {
+  readonly change: number
+  readonly end: number
 }
 
 interface Resize {
@@ -97,24 +114,28 @@ function contentAt(file: FileHistory, at: number, luck: Luck, sectorBytes: numbe
   const cache = new Content(content.bytes)
   const versions = new Map<number, Version[]>()
   const resizes: Resize[] = []
+  const synced: SyncedWrite[] = []
   for (const [number, whole] of unsure.entries()) {
     const from = cache.size
-    const change = whole.ended < at ? whole : begunOnly(whole, luck)
+    const isOver = whole.ended < at
+    const change = isOver ? whole : begunOnly(whole, luck)
+    const isCertain = isOver && change.isSynced
     cache.apply(change)
     if (cache.size !== from) resizes.push({ change: number, from, to: cache.size })
+    if (isCertain) synced.push({ change: number, end: change.position + (change.data?.length ?? 0) })
     for (const sector of sectorsOf(change, sectorBytes)) {
-      const earlier = versions.get(sector) ?? []
-      versions.set(sector, [...earlier, { change: number, bytes: cache.sector(sector, sectorBytes) }])
+      const version = { change: number, bytes: cache.sector(sector, sectorBytes), isCertain }
+      versions.set(sector, [...(versions.get(sector) ?? []), version])
     }
   }
-  const cuts = resize(content, resizes, luck, sectorBytes)
+  const cuts = resize(content, resizes, synced, luck, sectorBytes)
   place(content, versions, unsure.length, cuts, luck, sectorBytes)
   return content.bytes
 }
 
-/** A write that has not ended has come up to some byte. */
+/** A write that has not ended has come up to some byte of the page cache. */
 function begunOnly(change: Change, luck: Luck): Change {
-  return change.data === undefined
+  return change.data === undefined || change.isDirect
     ? change
     : { ...change, data: change.data.subarray(0, luck.upTo(change.data.length)) }
 }
@@ -126,8 +147,15 @@ function* sectorsOf({ position, data }: Change, sectorBytes: number): Generator<
 }
 
 /** Lets changes of size take effect, up to one of them. Returns the cuts among them. */
-function resize(content: Content, resizes: readonly Resize[], luck: Luck, sectorBytes: number): Resize[] {
-  const count = luck.upTo(resizes.length)
+function resize(
+  content: Content,
+  resizes: readonly Resize[],
+  synced: readonly SyncedWrite[],
+  luck: Luck,
+  sectorBytes: number,
+): Resize[] {
+  const last = resizes.findLastIndex(({ change }) => synced.some((write) => write.change === change))
+  const count = Math.max(last + 1, luck.upTo(resizes.length))
   for (const { to } of resizes.slice(0, count)) content.resize(to)
   const next = resizes[count]
   if (next !== undefined && next.to > next.from) {
@@ -135,7 +163,13 @@ function resize(content: Content, resizes: readonly Resize[], luck: Luck, sector
     const grown = luck.upTo(sectors)
     if (grown > 0) content.resize((Math.floor(next.from / sectorBytes) + grown) * sectorBytes)
   }
-  return resizes.slice(0, count).filter(({ from, to }) => to < from)
+  const cuts = resizes.slice(0, count).filter(({ from, to }) => to < from)
+  // A write that is its own sync, and did not itself lengthen the file, is reached all the same.
+  for (const { change, end } of synced) {
+    const isCut = cuts.some((cut) => cut.change > change && cut.to < end)
+    if (!isCut && end > content.size) content.resize(end)
+  }
+  return cuts
 }
 
 function place(
@@ -154,7 +188,9 @@ function place(
     if (!pages.has(page)) pages.set(page, luck.isSo() ? luck.upTo(changes) : undefined)
     const behind = pages.get(page)
     const there = behind === undefined ? choice : choice.filter(({ change }) => change < behind)
-    const version = there[(behind === undefined ? luck.upTo(there.length) : there.length) - 1]
+    const chosen = there[(behind === undefined ? luck.upTo(there.length) : there.length) - 1]
+    const certain = choice.findLast(({ isCertain }) => isCertain)
+    const version = (chosen?.change ?? -1) < (certain?.change ?? -1) ? certain : chosen
     if (version === undefined) continue
     const bytes = Buffer.from(version.bytes)
     // What was cut off after it had been written does not come back.

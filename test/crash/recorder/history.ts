@@ -3,6 +3,9 @@ import { dirname } from 'node:path'
 
 import type { Call, Log } from './log.js'
 
+/** As the kernel has it. */
+export const RWF_DSYNC = 2
+
 /** From an entry of the log to another; `ended` is Infinity for what was never answered. */
 export interface Span {
   readonly begun: number
@@ -14,6 +17,10 @@ export interface Change extends Span {
   readonly position: number
   /** What was written; undefined for a file that was cut (or lengthened) to `position`. */
   readonly data: Buffer | undefined
+  /** It is a sync of its own bytes, and of as much of the size as leads to them (O_DSYNC, RWF_DSYNC). */
+  readonly isSynced: boolean
+  /** It went past the page cache (O_DIRECT), to the device sector by sector. */
+  readonly isDirect: boolean
 }
 
 /** One file, whatever its names were. */
@@ -58,6 +65,8 @@ class Past {
   readonly #names = new Map<string, FileHistory>()
   /** By the number of an open description: the file, or the path of the directory. */
   readonly #open = new Map<number, FileHistory | string>()
+  /** Of the same: the flags that it was opened with. */
+  readonly #modes = new Map<number, number>()
 
   add(call: Call): void {
     const { kind, path, to = '', begun, ended } = call
@@ -66,14 +75,13 @@ class Past {
       case 'open':
       case 'create':
         this.#open.set(call.description, this.#opened(call))
+        this.#modes.set(call.description, call.modes)
         return
       case 'write':
-        if (call.modes !== 0)
-          throw new Error(`what a write with the flags ${call.modes} makes durable is not known here`)
-        this.#file(call).changes.push({ ...span, position: call.position, data: call.data.subarray(0, call.result) })
+        this.#file(call).changes.push(this.#written(call))
         return
       case 'truncate':
-        this.#file(call).changes.push({ ...span, position: call.length, data: undefined })
+        this.#file(call).changes.push(cutTo(call.length, span))
         return
       case 'sync':
       case 'dataSync': {
@@ -99,17 +107,23 @@ class Past {
 
   #opened(call: Call): FileHistory | string {
     const { path, inode, birthTime, begun, ended, modes } = call
-    if ((modes & O_DSYNC) !== 0) throw new Error(`what writes to ${path} make durable is not known here: O_DSYNC`)
     const known = this.#names.get(path)
     if (known !== undefined) {
       if (known.inode !== inode) throw new Error(`${path} is inode ${inode}, but was ${known.inode}`)
-      if ((modes & O_TRUNC) !== 0) known.changes.push({ begun, ended, position: 0, data: undefined })
+      if ((modes & O_TRUNC) !== 0) known.changes.push(cutTo(0, { begun, ended }))
       return known
     }
     if (call.kind === 'open') return path
     const file = { inode, birthTime, changes: [], syncs: [] }
     this.#move(call, [path, file])
     return file
+  }
+
+  #written({ begun, ended, position, data, result, modes, description }: Call): Change {
+    if ((modes & ~RWF_DSYNC) !== 0) throw new Error(`what a write with the flags ${modes} does is not known here`)
+    const opened = this.#modes.get(description) ?? 0
+    const isSynced = (modes & RWF_DSYNC) !== 0 || (opened & O_DSYNC) !== 0
+    return { begun, ended, position, data: data.subarray(0, result), isSynced, isDirect: (opened & O_DIRECT) !== 0 }
   }
 
   #file({ description, path }: Call): FileHistory {
@@ -127,4 +141,8 @@ class Past {
   }
 }
 
-const { O_DSYNC, O_TRUNC } = constants
+function cutTo(size: number, span: Span): Change {
+  return { ...span, position: size, data: undefined, isSynced: false, isDirect: false }
+}
+
+const { O_DIRECT, O_DSYNC, O_TRUNC } = constants

@@ -1,8 +1,10 @@
-// npm run inject: every fault at every call that it can meet, and a SIGKILL at every call, for as many seeds as you like.
+// npm run inject: every fault at every call that it can meet, and a SIGKILL at every call, by each of the engines that call
+// libc, in the page cache and past it, for as many seeds as you like.
 import { parseArgs } from 'node:util'
 
-import { type Injected, injectFaults, killAtEveryCall } from './injection.js'
+import { type Injected, injectFaults, killAtCalls } from './injection.js'
 import { withRecorder } from './recorder.js'
+import { nameOf, type Variant, VARIANTS } from './variant.js'
 
 const HELP = `usage: npm run inject -- [--seeds N] [--seed S]
 
@@ -22,14 +24,16 @@ async function injectMany(library: string, directory: string): Promise<void> {
   const context = { after: (): void => {} }
   const first = Number(values.seed)
   for (let seed = first; seed < first + Number(values.seeds); seed++) {
-    report(seed, await killAtEveryCall(context, library, directory, seed))
-    report(seed, await injectFaults(context, library, directory, seed, 1))
+    for (const variant of VARIANTS) {
+      report(seed, variant, await killAtCalls(context, library, directory, seed, variant, 1))
+      report(seed, variant, await injectFaults(context, library, directory, seed, variant, 1))
+    }
   }
 }
 
-function report(seed: number, { cases, outcomes, broken }: Injected): void {
+function report(seed: number, variant: Variant, { cases, outcomes, broken }: Injected): void {
   const lines = Object.entries(outcomes).map(([outcome, count]) => `  ${outcome}: ${count}`)
-  for (const line of [`seed ${seed}: ${cases} cases`, ...lines, ...broken]) print(line)
+  for (const line of [`seed ${seed}, ${nameOf(variant)}: ${cases} cases`, ...lines, ...broken]) print(line)
   if (broken.length > 0) process.exitCode = 1
 }
 

@@ -3,11 +3,13 @@ import { rmSync } from 'node:fs'
 import { after, suite, test } from 'node:test'
 
 import { unavailable } from '../../support/unavailable.js'
-import { type Injected, injectFaults, killAtEveryCall } from './injection.js'
+import { type Injected, injectFaults, killAtCalls } from './injection.js'
 import { buildRecorder, makeQuickDirectory, whyNoRecorder } from './recorder.js'
+import { nameOf, VARIANTS } from './variant.js'
 
 /** One in so many of the calls that a fault can meet; the seed says which. `npm run inject` takes them all. */
-const SHARE = 3
+const SHARE_OF_KILLS = 4
+const SHARE_OF_FAULTS = 6
 const seed = Number(process.env['FSYS_INJECT_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const repeat = `repeat it with: npm run inject -- --seed ${seed}`
 
@@ -22,13 +24,15 @@ suite('a real process whose calls fail', { timeout: 600_000 }, () => {
     context.diagnostic(`${cases} cases: ${JSON.stringify(outcomes)}`)
   }
 
-  test(`D2 D3 D6 D8: killed at any call, nothing that was written is lost, and the next one goes on, seed ${seed}`, async (context) => {
-    if (reason !== undefined) return unavailable(context, reason)
-    check(context, await killAtEveryCall(context, library, directory, seed))
-  })
+  for (const variant of VARIANTS) {
+    test(`D2 D3 D6 D8: killed at a call, nothing that was written is lost, and the next one goes on; ${nameOf(variant)}, seed ${seed}`, async (context) => {
+      if (reason !== undefined) return unavailable(context, reason)
+      check(context, await killAtCalls(context, library, directory, seed, variant, SHARE_OF_KILLS))
+    })
 
-  test(`D2 D5 D6 D10: each fault is told to all or made good, and the journal goes on once it is gone, seed ${seed}`, async (context) => {
-    if (reason !== undefined) return unavailable(context, reason)
-    check(context, await injectFaults(context, library, directory, seed, SHARE))
-  })
+    test(`D2 D5 D6 D10: each fault is told to all or made good, and the journal goes on once it is gone; ${nameOf(variant)}, seed ${seed}`, async (context) => {
+      if (reason !== undefined) return unavailable(context, reason)
+      check(context, await injectFaults(context, library, directory, seed, variant, SHARE_OF_FAULTS))
+    })
+  }
 })

@@ -14,6 +14,7 @@ import type { Report } from './injector.js'
 import { parseLog } from './log.js'
 import { modelOf } from './notes.js'
 import { childPath, Recording } from './recorder.js'
+import type { Variant } from './variant.js'
 
 /** Children do not outlive it. */
 export type Context = Pick<TestContext, 'after'>
@@ -31,23 +32,27 @@ export interface Injected {
   readonly broken: readonly string[]
 }
 
-/** Kills the workload at each call that it makes, one process a call, and goes on where each was killed. */
-export async function killAtEveryCall(
+/** Kills the workload at one in `share` of the calls that it makes, one process a call, and goes on where each was killed. */
+export async function killAtCalls(
   context: Context,
   library: string,
   directory: string,
   seed: number,
+  variant: Variant,
+  share: number,
 ): Promise<Injected> {
   const outcomes: Record<string, number> = {}
   const broken: string[] = []
   for (const death of DEATHS) {
-    let next = 1
+    let next = 1 + (seed % share)
     let isReached = true
     const lane = async (): Promise<void> => {
       while (isReached) {
-        const first = next++
-        const recording = new Recording(library, directory, `killed-${death.action}-${first}`, faultText(death, first))
-        const end = await dieAt(context, recording, seed)
+        const first = next
+        next += share
+        const name = `killed-${death.action}-${first}`
+        const recording = new Recording(library, directory, name, variant, faultText(death, first))
+        const end = await dieAt(context, recording, seed, variant)
         rmSync(recording.root, { recursive: true })
         rmSync(recording.log)
         if (end === undefined) isReached = false
@@ -65,8 +70,9 @@ async function dieAt(
   context: Context,
   recording: Recording,
   seed: number,
+  { mode }: Variant,
 ): Promise<{ readonly message: string | undefined } | undefined> {
-  const child = start(context, recording, childPath, recording.root, String(seed))
+  const child = start(context, recording, childPath, recording.root, String(seed), mode)
   const watchdog = setTimeout(() => child.process.kill('SIGTERM'), SILENCE_MS_MAX)
   const { signal, code, stderr } = await child.ended
   clearTimeout(watchdog)
@@ -82,11 +88,12 @@ export async function injectFaults(
   library: string,
   directory: string,
   seed: number,
+  variant: Variant,
   share: number,
 ): Promise<Injected> {
   const lanes = Array.from({ length: PROCESSES }, (_, part) => {
-    const words = [seed, part, PROCESSES, share]
-    const recording = new Recording(library, directory, `injected-${words.join('-')}`)
+    const words = [variant.mode, seed, part, PROCESSES, share]
+    const recording = new Recording(library, directory, `injected-${variant.engine}-${words.join('-')}`, variant)
     return injectPart(start(context, recording, injectorPath, recording.root, ...words.map(String)))
   })
   const parts = await Promise.all(lanes)

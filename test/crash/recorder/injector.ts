@@ -1,4 +1,4 @@
-// Runs the workload under one fault after the other: `injector <root> <seed> <part> <parts> <share>`. Of the faults, it
+// Runs the workload under one fault after the other: `injector <root> <cached|direct> <seed> <part> <parts> <share>`. Of the faults, it
 // takes those of its part; of the calls that each can meet, one in `share`. It says what it does in lines of JSON.
 import { mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ export type Report =
   /** How many cases ended in which way. */
   | { readonly kind: 'done'; readonly outcomes: Readonly<Record<string, number>> }
 
-const [root = '', ...words] = process.argv.slice(2)
+const [root = '', mode = '', ...words] = process.argv.slice(2)
 const [seed = 1, part = 0, parts = 1, share = 1] = words.map(Number)
 const log = process.env['FSYS_RECORDER_LOG'] as string
 const noteFile = openSync(log, 'w')
@@ -46,7 +46,10 @@ async function endure(fault: Fault, first: number): Promise<boolean> {
   truncateSync(log)
   writeSync(noteFile, faultText(fault, first))
   try {
-    const failure = await work(path, (text) => notes.push({ at: notes.length, text }), { seed })
+    const failure = await work(path, (text) => notes.push({ at: notes.length, text }), {
+      seed,
+      direct: mode === 'direct',
+    })
     writeSync(noteFile, NO_FAULT)
     const { calls } = parseLog(readFileSync(log))
     injected = calls.filter((call) => call.isInjected)

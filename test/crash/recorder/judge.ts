@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { basename } from 'node:path'
 import { inspect } from 'node:util'
 
@@ -16,9 +17,10 @@ import type { Call } from './log.js'
  */
 export function judge(fault: Fault, calls: readonly Call[], failure: unknown): void {
   must(!calls.some((call) => call.hasMemoryChanged), 'D4b', () => 'the memory of an unfinished write changed')
-  const first = calls.find((call) => call.isInjected) as Call
   if (failure === undefined) {
-    must(mayBeBorne(fault, first), 'D5', () => `nobody heard of ${fault.name} at ${first.kind} ${first.path}`)
+    const files = new OpenFiles(calls)
+    const untold = calls.find((call) => call.isInjected && !mayBeBorne(fault, call) && !files.canDoWithout(call))
+    must(untold === undefined, 'D5', () => `nobody heard of ${fault.name} at ${untold?.kind} ${untold?.path}`)
     return
   }
   const { errno } = fault
@@ -51,6 +53,44 @@ function mayBeBorne(fault: Fault, { kind, path }: Call): boolean {
   return (
     (name === `${JOURNAL}.mark` && kind === 'write') || (name === `${JOURNAL}.lock` && ['open', 'read'].includes(kind))
   )
+}
+
+/** By the descriptions that the journal had open past the page cache: what it can do without in direct mode. */
+class OpenFiles {
+  /** Calls on the journal, as they began. */
+  readonly #calls: readonly Call[]
+  readonly #direct = new Set<number>()
+
+  constructor(calls: readonly Call[]) {
+    this.#calls = calls.filter(({ path }) => basename(path) === JOURNAL)
+    for (const call of this.#calls) if (isDirectOpen(call)) this.#direct.add(call.description)
+  }
+
+  canDoWithout(call: Call): boolean {
+    return basename(call.path) === JOURNAL && (this.#isTrial(call) || this.#isTrim(call))
+  }
+
+  /** Where direct mode cannot be had, a journal does without, and says so: it was open for one write at most. */
+  #isTrial(call: Call): boolean {
+    const at = this.#calls.indexOf(call)
+    const open = this.#calls.slice(0, at + 1).findLast(isDirectOpen)
+    if (open === undefined) return false
+    if (open.result < 0) return open === call
+    const ours = this.#calls.filter(({ description }) => description === open.description)
+    const close = ours.find(({ kind }) => kind === 'close')
+    const writes = ours.filter(({ kind, result }) => kind === 'write' && result >= 0)
+    return close !== undefined && call.begun < close.begun && writes.length <= 1
+  }
+
+  /** What is cut off at the end of a life is padding, and may as well stay; so may it come back. */
+  #isTrim(call: Call): boolean {
+    const cut = call.kind === 'dataSync' ? this.#calls[this.#calls.indexOf(call) - 1] : call
+    return cut?.kind === 'truncate' && this.#direct.has(cut.description)
+  }
+}
+
+function isDirectOpen({ kind, modes }: Call): boolean {
+  return kind === 'open' && (modes & constants.O_DIRECT) !== 0
 }
 
 /** Whether a call is about the lock. */

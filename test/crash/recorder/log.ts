@@ -35,7 +35,7 @@ export interface Call {
   readonly length: number
   /** What was to be written. */
   readonly data: Buffer
-  /** The flags of an open. */
+  /** The flags of an open, or of pwritev2. */
   readonly modes: number
   result: number
   errno: number

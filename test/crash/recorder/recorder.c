@@ -1,7 +1,7 @@
 /*
  * Records what a process does to the files below one directory, and can make its calls fail. It stands in the place of the C
- * library's functions (LD_PRELOAD) and makes the system calls itself, so it hears neither those that others make themselves
- * nor io_uring; a test compares what it hears with strace.
+ * library's functions (LD_PRELOAD), `syscall` among them, and makes the system calls itself, so it hears neither those that
+ * others make themselves nor io_uring; a test compares what it hears with strace.
  *
  *   FSYS_RECORDER_ROOT   the directory: absolute, without links in its path, without a slash at its end
  *   FSYS_RECORDER_LOG    the log: what the process itself writes to this file becomes a note in the log
@@ -86,7 +86,7 @@ struct call {
     size_t amount;
 };
 
-enum { DESCRIPTORS = 4096, NOTES = UINT16_MAX };
+enum { DESCRIPTORS = 4096, NOTES = UINT16_MAX, SECTOR_BYTES = 512, PAGE_BYTES = 4096 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static const char *root, *log_path;
@@ -115,6 +115,7 @@ static int on_names(enum kind kind, const char *first, const char *second, long 
 static int on_descriptor(enum kind kind, int fd, long number, off_t length);
 static ssize_t transfer(enum kind kind, int fd, const struct iovec *parts, int count, off_t position, int modes);
 static ssize_t move(enum kind kind, int fd, const struct iovec *parts, int count, off_t position, int modes);
+static size_t part_of(const struct call *call, int fd);
 static ssize_t enter_note(const struct iovec *parts, int count);
 static size_t total(const struct iovec *parts, int count);
 static unsigned char *gather(const struct iovec *parts, int count);
@@ -277,7 +278,7 @@ int rmdir(const char *name)
     return on_names(REMOVE_DIRECTORY, name, NULL, SYS_unlinkat, (long[]){AT_FDCWD, (long)name, AT_REMOVEDIR, 0, 0});
 }
 
-/* Some of libuv's closes come this way. */
+/* Some of libuv's closes come this way, and what the native addon writes with RWF_DSYNC. */
 long syscall(long number, ...)
 {
     va_list more;
@@ -286,6 +287,9 @@ long syscall(long number, ...)
     take_six(values, more);
     va_end(more);
     if (number == SYS_close) return close((int)values[0]);
+    /* The kernel takes the position in two halves; on 64 bits, the first one is all of it. */
+    if (number == SYS_pwritev2)
+        return pwritev2((int)values[0], (const struct iovec *)values[1], (int)values[2], values[3], (int)values[5]);
     return system_call(number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
@@ -363,7 +367,7 @@ static ssize_t transfer(enum kind kind, int fd, const struct iovec *parts, int c
     if (call.action == NONE) {
         result = move(kind, fd, parts, count, position, modes);
     } else if (call.action != FAIL) {
-        struct iovec part = {copy ? copy : parts[0].iov_base, call.amount};
+        struct iovec part = {copy ? copy : parts[0].iov_base, part_of(&call, fd)};
         if (!copy && part.iov_len > parts[0].iov_len) part.iov_len = parts[0].iov_len;
         result = move(kind, fd, &part, 1, position, modes);
     }
@@ -378,10 +382,20 @@ static ssize_t transfer(enum kind kind, int fd, const struct iovec *parts, int c
     return (ssize_t)end(&call, result);
 }
 
+/* How much of a call is done that is done in part: past the page cache, no less than a sector. */
+static size_t part_of(const struct call *call, int fd)
+{
+    size_t length = (size_t)call->entry.length;
+    if (!(system_call(SYS_fcntl, fd, F_GETFL) & O_DIRECT)) return call->amount;
+    size_t sectors = call->amount / SECTOR_BYTES * SECTOR_BYTES;
+    if (sectors == 0) sectors = SECTOR_BYTES;
+    return sectors < length ? sectors : length;
+}
+
 static ssize_t move(enum kind kind, int fd, const struct iovec *parts, int count, off_t position, int modes)
 {
     if (count != 1 || modes) {
-        /* The kernel takes the position in two halves; on 64 bits, the first one is all of it. */
+        /* As in `syscall`. */
         return system_call(kind == READ ? SYS_preadv2 : SYS_pwritev2, fd, parts, count, position, 0, modes);
     }
     void *bytes = parts[0].iov_base;
@@ -409,10 +423,10 @@ static size_t total(const struct iovec *parts, int count)
     return bytes;
 }
 
-/* A copy of what the parts hold, with a zero behind it. */
+/* A copy of what the parts hold, with a zero behind it, on a page's address, as O_DIRECT asks for. */
 static unsigned char *gather(const struct iovec *parts, int count)
 {
-    unsigned char *copy = malloc(total(parts, count) + 1);
+    unsigned char *copy = aligned_alloc(PAGE_BYTES, (total(parts, count) / PAGE_BYTES + 1) * PAGE_BYTES);
     if (!copy) give_up("no memory");
     unsigned char *target = copy;
     for (int part = 0; part < count; target += parts[part++].iov_len)

@@ -9,19 +9,19 @@ import { unavailable } from '../../support/unavailable.js'
 import { parseLog } from './log.js'
 import { buildRecorder, childPath, Recording, whyNoRecorder } from './recorder.js'
 import { linesOfCalls, readTraces, straceOptions } from './strace.js'
+import { nameOf, VARIANTS } from './variant.js'
 
-test(
-  'the recorder hears every call on the directory that strace hears, thread by thread',
-  { timeout: 60_000 },
-  (context) => {
+for (const variant of VARIANTS) {
+  const what = `the recorder hears every call on the directory that strace hears, thread by thread; ${nameOf(variant)}`
+  test(what, { timeout: 60_000 }, (context) => {
     const reason = whyNoRecorder() ?? whyNoStrace()
     if (reason !== undefined) return unavailable(context, reason)
     const directory = temporaryDirectory(context)
-    const recording = new Recording(buildRecorder(directory), directory, 'recorded')
+    const recording = new Recording(buildRecorder(directory), directory, 'recorded', variant)
     mkdirSync(join(directory, 'traces'))
     const prefix = join(directory, 'traces', 'thread')
     const environment = Object.entries(recording.environment).flatMap(([name, value]) => ['-E', `${name}=${value}`])
-    const command = [process.execPath, childPath, recording.root, '1', '120']
+    const command = [process.execPath, childPath, recording.root, '1', variant.mode, '120', '12']
     const { status, stderr } = spawnSync('strace', [...straceOptions(prefix), ...environment, ...command], {
       encoding: 'utf8',
     })
@@ -29,8 +29,8 @@ test(
     const heard = linesOfCalls(parseLog(readFileSync(recording.log)).calls)
     assert.deepEqual(heard, readTraces(prefix, recording.root))
     assert.ok([...heard.values()].flat().length > 100)
-  },
-)
+  })
+}
 
 function whyNoStrace(): string | undefined {
   const { status } = spawnSync('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'])
@@ -41,7 +41,10 @@ test('the recorder sees memory that changes under an unfinished write', { timeou
   const reason = whyNoRecorder()
   if (reason !== undefined) return unavailable(context, reason)
   const directory = temporaryDirectory(context)
-  const recording = new Recording(buildRecorder(directory), directory, 'recorded')
+  const recording = new Recording(buildRecorder(directory), directory, 'recorded', {
+    engine: 'portable',
+    mode: 'cached',
+  })
   const program = `
     const { openSync, write } = require('node:fs')
     const bytes = Buffer.alloc(2 ** 24)

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 import { nodeStorage } from '#src/storage/node-storage.js'
 
+import type { Variant } from './variant.js'
+
 /** Why calls cannot be recorded here; undefined where they can. */
 export function whyNoRecorder(): string | undefined {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
@@ -53,20 +55,23 @@ export class Recording {
   readonly root: string
   readonly log: string
   readonly #library: string
+  readonly #engine: Variant['engine']
   readonly #fault: string | undefined
 
   /** Makes the root, in a directory without links in its path. The fault is there from the beginning on (faults.ts). */
-  constructor(library: string, directory: string, name: string, fault?: string) {
+  constructor(library: string, directory: string, name: string, { engine }: Variant, fault?: string) {
     this.#library = library
+    this.#engine = engine
     this.#fault = fault
     this.root = join(directory, name)
     this.log = join(directory, `log-of-${name}`)
     mkdirSync(this.root)
   }
 
-  /** What must be added to the process's environment; what is there goes through, `FSYS_ENGINE` for one. */
+  /** What must be added to the process's environment. */
   get environment(): Record<string, string> {
     return {
+      FSYS_ENGINE: this.#engine,
       LD_PRELOAD: this.#library,
       FSYS_RECORDER_ROOT: this.root,
       FSYS_RECORDER_LOG: this.log,
@@ -77,5 +82,5 @@ export class Recording {
   }
 }
 
-/** The program that does the workload: `<root> <seed> [<pause in ms> [hasty]]`. */
+/** The program that does the workload: `<root> <seed> <cached|direct> [<pause in ms> <small groups> [hasty]]`. */
 export const childPath: string = fileURLToPath(new URL('child.js', import.meta.url))

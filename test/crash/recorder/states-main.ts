@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util'
 
 import { withRecorder } from './recorder.js'
 import { checkStates, record, STATES_A_RECORDING } from './states.js'
+import { nameOf, variantOf } from './variant.js'
 
 const HELP = `usage: npm run states -- [--states N] [--seed S]
 
   --states N  how many (default 20000)
-  --seed S    the first seed; each ${STATES_A_RECORDING} states are of another run of the workload, with the next seed (default: random,
-              printed)`
+  --seed S    the first seed; each ${STATES_A_RECORDING} states are of another run of the workload, with the next seed, and by the
+              next of the engines that call libc, in the page cache or past it (default: random, printed)`
 
 const { values } = parseArgs({
   options: {
@@ -21,10 +22,10 @@ const { values } = parseArgs({
 async function checkMany(library: string, directory: string): Promise<void> {
   let seed = Number(values.seed)
   for (let left = Number(values.states); left > 0; seed++) {
-    const log = await record(library, directory, seed)
+    const log = await record(library, directory, seed, variantOf(seed))
     const { states, bad } = await checkStates(log, directory, seed, Math.min(left, STATES_A_RECORDING))
     left -= states
-    print(`seed ${seed}: ${log.calls.length} calls, ${states} states`)
+    print(`seed ${seed}, ${nameOf(variantOf(seed))}: ${log.calls.length} calls, ${states} states`)
     if (bad === undefined) continue
     print(`repeat it with: npm run states -- --seed ${seed} --states ${states}\n${bad}`)
     process.exitCode = 1

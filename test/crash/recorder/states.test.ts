@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { constants, rmSync } from 'node:fs'
 import { after, suite, test } from 'node:test'
 
 import { noMarks } from '../../support/marks.js'
 import { unavailable } from '../../support/unavailable.js'
-import type { Call, Log } from './log.js'
+import { RWF_DSYNC } from './history.js'
+import type { Call, Kind } from './log.js'
 import { buildRecorder, makeQuickDirectory, whyNoRecorder } from './recorder.js'
 import { checkStates, record, STATES_A_RECORDING } from './states.js'
+import { nameOf, type Variant, VARIANTS, variantOf } from './variant.js'
 
 const STATES = 2000
 const firstSeed = Number(process.env['FSYS_STATES_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -20,12 +22,65 @@ const directory = makeQuickDirectory()
 after(() => rmSync(directory, { recursive: true }))
 const library = reason === undefined ? buildRecorder(directory) : ''
 
+interface Omission {
+  readonly what: string
+  /** The first one if it does not matter. */
+  readonly variant?: Variant
+  /** What a process would have done that does not do this. */
+  readonly leaveOut: (calls: readonly Call[]) => readonly Call[]
+}
+
+const OMISSIONS: readonly Omission[] = [
+  { what: 'the data syncs', leaveOut: without(({ kind }) => kind === 'dataSync') },
+  {
+    what: 'the sync of what an open saves',
+    leaveOut: without(({ kind, path }) => kind === 'sync' && path.includes('.corrupt-')),
+  },
+  {
+    what: 'the sync of what an open takes over',
+    leaveOut: without(({ kind, path }) => kind === 'sync' && path.endsWith('.wal')),
+  },
+  { what: 'the cut of a torn tail', leaveOut: without(({ kind }) => kind === 'truncate') },
+  {
+    what: 'the sync of the directory',
+    leaveOut: without(({ kind, path }) => kind === 'sync' && !path.includes('.wal')),
+  },
+  {
+    what: 'the sync of a lock file',
+    leaveOut: without(({ kind, path }) => kind === 'sync' && path.includes('.lock')),
+  },
+  {
+    what: 'the syncs of its trips',
+    variant: { engine: 'pool', mode: 'cached' },
+    leaveOut: without(({ kind }) => kind === 'dataSync'),
+  },
+  {
+    what: 'the data syncs for which no write stands in',
+    variant: { engine: 'portable', mode: 'direct' },
+    leaveOut: without(({ kind }) => kind === 'dataSync'),
+  },
+  {
+    what: 'O_DSYNC',
+    variant: { engine: 'portable', mode: 'direct' },
+    leaveOut: withoutFlags(['open'], constants.O_DSYNC),
+  },
+  { what: 'RWF_DSYNC', variant: { engine: 'pool', mode: 'direct' }, leaveOut: withoutFlags(['write'], RWF_DSYNC) },
+]
+
+function without(isLeftOut: (call: Call) => boolean): Omission['leaveOut'] {
+  return (calls) => calls.filter((call) => !isLeftOut(call))
+}
+
+function withoutFlags(kinds: readonly Kind[], flags: number): Omission['leaveOut'] {
+  return (calls) => calls.map((call) => (kinds.includes(call.kind) ? { ...call, modes: call.modes & ~flags } : call))
+}
+
 suite('crash states of what a real process did', { timeout: 600_000 }, () => {
   test(`D1 D2 D3 D6 D7: ${STATES} of them, from seed ${firstSeed} on`, async (context) => {
     if (reason !== undefined) return unavailable(context, reason)
     let states = 0
-    for (let seed = firstSeed; states < STATES; seed++) {
-      const log = await record(library, directory, seed)
+    for (let seed = firstSeed; states < STATES || seed < firstSeed + VARIANTS.length; seed++) {
+      const log = await record(library, directory, seed, variantOf(seed))
       assert.ok(!log.calls.some((call) => call.hasMemoryChanged), 'D4b: the memory of an unfinished write changed')
       const checked = await checkStates(log, directory, seed, STATES_A_RECORDING)
       assert.equal(checked.bad, undefined, `${repeat(seed)}\n${checked.bad}`)
@@ -35,27 +90,20 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
 
   test('a process that confirms before it syncs is found out', async (context) => {
     if (reason !== undefined) return unavailable(context, reason)
-    const log = await record(library, directory, firstSeed, 'hasty')
+    const log = await record(library, directory, firstSeed, variantOf(firstSeed), 'hasty')
     const { bad } = await checkStates(log, directory, firstSeed, STATES_A_RECORDING)
     assert.match(bad ?? '', /D2/u, `seed ${firstSeed}`)
   })
 
-  const omissions: Readonly<Record<string, (call: Call) => boolean>> = {
-    'the data syncs': ({ kind }) => kind === 'dataSync',
-    'the sync of what an open saves': ({ kind, path }) => kind === 'sync' && path.includes('.corrupt-'),
-    'the sync of what an open takes over': ({ kind, path }) => kind === 'sync' && path.endsWith('.wal'),
-    'the cut of a torn tail': ({ kind }) => kind === 'truncate',
-    'the sync of the directory': ({ kind, path }) => kind === 'sync' && !path.includes('.wal'),
-    'the sync of a lock file': ({ kind, path }) => kind === 'sync' && path.includes('.lock'),
-  }
-  for (const [what, isLeftOut] of Object.entries(omissions)) {
-    test(`a process that leaves out ${what} is found out`, async (context) => {
+  for (const { what, variant = VARIANTS[0] as Variant, leaveOut } of OMISSIONS) {
+    test(`a process that leaves out ${what} is found out; ${nameOf(variant)}`, async (context) => {
       if (reason !== undefined) return unavailable(context, reason)
+      if (!VARIANTS.some((each) => nameOf(each) === nameOf(variant))) return unavailable(context, 'no such engine here')
       let [bad, states]: [string | undefined, number] = [undefined, 0]
       // What one workload leaves behind may be so little that it does no harm.
       for (let seed = firstSeed; seed < firstSeed + SEEDS_OF_OMISSION && bad === undefined; seed++) {
-        const log = without(await record(library, directory, seed), isLeftOut)
-        const checked = await checkStates(log, directory, seed, STATES_A_RECORDING)
+        const log = await record(library, directory, seed, variant)
+        const checked = await checkStates({ ...log, calls: leaveOut(log.calls) }, directory, seed, STATES_A_RECORDING)
         bad = checked.bad
         states += checked.states
       }
@@ -64,8 +112,3 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
     })
   }
 })
-
-/** What a process would have done that does not make these calls. */
-function without(log: Log, isLeftOut: (call: Call) => boolean): Log {
-  return { ...log, calls: log.calls.filter((call) => !isLeftOut(call)) }
-}

@@ -15,17 +15,19 @@ import { type Log, parseLog } from './log.js'
 import { Chance, EVERYTHING, type Luck, NOTHING } from './luck.js'
 import { modelOf } from './notes.js'
 import { childPath, Recording } from './recorder.js'
+import type { Variant } from './variant.js'
 
 /** Runs the workload in a process of its own and returns what that did. */
 export async function record(
   library: string,
   directory: string,
   seed: number,
+  variant: Variant,
   ...words: readonly string[]
 ): Promise<Log> {
-  const recording = new Recording(library, directory, `recorded-${seed}-${words.length}`)
+  const recording = new Recording(library, directory, `recorded-${seed}-${words.length}`, variant)
   // Long enough for the mark to be written while the journal is open.
-  const command = [childPath, recording.root, String(seed), '120', ...words]
+  const command = [childPath, recording.root, String(seed), variant.mode, '120', '12', ...words]
   await run(process.execPath, command, { env: { ...process.env, ...recording.environment }, timeout: 60_000 })
   const log = parseLog(readFileSync(recording.log))
   rmSync(recording.root, { recursive: true })

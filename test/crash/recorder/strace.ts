@@ -27,9 +27,9 @@ const KIND_OF: Readonly<Record<string, Kind>> = {
   close: 'close',
 }
 
-/** Options for strace, with which `readTraces` understands it: one file a thread, the paths of descriptors, no data. */
+/** Options for strace, with which `readTraces` understands it: one file a thread, the paths of descriptors, next to no data. */
 export function straceOptions(prefix: string): string[] {
-  return ['-ff', '--seccomp-bpf', '-y', '-s', '0', '-e', 'trace=%file,%desc', '-o', prefix]
+  return ['-ff', '--seccomp-bpf', '-y', '-s', '1', '-e', 'trace=%file,%desc', '-o', prefix]
 }
 
 /** For each thread, a line a call that touched something below the root, in order. */
@@ -56,13 +56,22 @@ function lineOfTrace(line: string): string | undefined {
   if (HARMLESS.has(name) || name === 'execve') return undefined
   const kind = KIND_OF[name] ?? `an unknown call, ${name},`
   const names = [...words.matchAll(/"(?<path>\/[^"]*)"/gu)].map(({ groups }) => groups?.['path'] as string)
-  const path = names[0] ?? /^\d+<(?<path>[^>]*)>/u.exec(words)?.groups?.['path'] ?? ''
-  const numbers = words.replace(/^\d+<[^>]*>(?:, (?:""(?:\.\.\.)?|0x[0-9a-f]+))?/u, '').match(/(?<=, )\d+/gu) ?? []
-  const [length, position] = numbers
+  const path = /^\d+<(?<path>[^>]*)>/u.exec(words)?.groups?.['path'] ?? names[0] ?? ''
+  const [length, position] = numbersOf(words)
   if (kind === 'read' || kind === 'write')
     return lineOf(kind, path, undefined, `${length} at ${position}`, Number(result))
   if (kind === 'truncate') return lineOf(kind, path, undefined, `to ${length}`, Number(result))
   return lineOf(kind, path, names[1], '', Number.parseInt(result, 10))
+}
+
+/** The length and the position, where there are such. */
+function numbersOf(words: string): readonly (string | undefined)[] {
+  const { length, position } = /iov_len=(?<length>\d+)\}\], 1, (?<position>\d+)/u.exec(words)?.groups ?? {}
+  if (length !== undefined) return [length, position]
+  return (
+    words.replace(/^\d+<[^>]*>(?:, (?:"(?:[^"\\]|\\.[0-9]*)*"(?:\.\.\.)?|0x[0-9a-f]+))?/u, '').match(/(?<=, )\d+/gu) ??
+    []
+  )
 }
 
 /** The same for what was recorded. */

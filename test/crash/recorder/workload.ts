@@ -1,7 +1,9 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
-import { type FsysError, type Journal, openReader } from 'fsys'
+import { type FsysError, type Journal, type JournalOptions, openReader } from 'fsys'
+
+import type { Storage } from '#src/storage/storage.js'
 
 import { must, Violation } from '../../sim/model.js'
 import { frame } from '../../support/frames.js'
@@ -12,8 +14,12 @@ import { payloadOf, type Say } from './notes.js'
 export interface WorkloadOptions {
   /** Decides how long the records are. */
   readonly seed: number
+  readonly direct?: boolean
+  readonly storage?: Storage
   /** Long enough for the mark to be written while a journal is open. */
   readonly pauseMs?: number
+  /** So many one after the other: after a few, zeros are written ahead of them. */
+  readonly smallGroups?: number
   /** A fault on purpose, which the checks must find: a record is said to be confirmed as soon as it is appended. */
   readonly isHasty?: boolean
 }
@@ -56,6 +62,8 @@ class Lives {
   readonly #options: WorkloadOptions
   readonly #random: () => number
   #records = 0
+  /** Of the life before. */
+  #endLsn = 0
   readonly #waiting: Promise<unknown>[] = []
 
   constructor(path: string, say: Say, options: WorkloadOptions) {
@@ -67,13 +75,13 @@ class Lives {
 
   /** Through a small log buffer: concurrent commits, back-pressure, an oversize record, a batch. */
   async first(): Promise<void> {
-    const journal = await openJournal(this.#path, { logBufferBytes: 4096 })
+    const journal = await openJournal(this.#path, this.#journalOptions(4096))
     await this.#live(journal, async () => {
       for (let count = 0; count < 12; count++) this.#commit(journal, 300)
       await groupStarted()
       for (let count = 0; count < 6; count++) this.#commit(journal, 900)
       // What is written while a sync is under way is not covered by it (D4).
-      journal.flushSync()
+      if (this.#options.direct !== true) journal.flushSync()
       await this.#settle()
       for (let count = 0; count < 12; count++) journal.append(this.#next(700))
       await journal.flush()
@@ -91,7 +99,7 @@ class Lives {
 
   /** Through a large log buffer: a write that waits, and appends meanwhile. */
   async second(): Promise<void> {
-    const journal = await openJournal(this.#path, { logBufferBytes: 128 * 1024 })
+    const journal = await openJournal(this.#path, this.#journalOptions(128 * 1024))
     await this.#live(journal, async () => {
       for (let count = 0; count < 2; count++) journal.append(this.#next(45_000, 40_000))
       this.#sync(journal)
@@ -101,12 +109,21 @@ class Lives {
       await this.#pause()
       this.#commit(journal, 2000)
       await this.#settle()
+      for (let groups = this.#options.smallGroups ?? 0; groups > 0; groups--) {
+        this.#commit(journal, 100)
+        await this.#settle()
+      }
     })
+  }
+
+  #journalOptions(logBufferBytes: number): JournalOptions {
+    const { direct = false, storage } = this.#options
+    return { logBufferBytes, direct, ...(storage && { storage }) }
   }
 
   /** By the calls that block. */
   third(): void {
-    const journal = openJournalSync(this.#path, { logBufferBytes: 4096 })
+    const journal = openJournalSync(this.#path, this.#journalOptions(4096))
     this.#say(`opened ${journal.nextLsn}`)
     try {
       for (let count = 0; count < 5; count++) {
@@ -136,9 +153,8 @@ class Lives {
     const bytes = Buffer.concat([frame(this.#next(200)), frame(this.#next(1000)), torn])
     const descriptor = openSync(this.#path, 'r+')
     try {
-      const { size } = statSync(this.#path)
       for (let done = 0; done < bytes.length;) {
-        done += writeSync(descriptor, bytes, done, bytes.length - done, size + done)
+        done += writeSync(descriptor, bytes, done, bytes.length - done, this.#endLsn + done)
       }
     } finally {
       closeSync(descriptor)
@@ -190,6 +206,7 @@ class Lives {
     }
     if (failures.length > 0) throw new Failed(oneFailure(failures))
     this.#say(`confirmed ${end}`)
+    this.#endLsn = end
   }
 
   /** The next record. */
