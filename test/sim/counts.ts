@@ -32,6 +32,8 @@ export interface Counts {
   closesInFlight: number
   liveReads: number
   directLives: number
+  /** Lives in which a write and its sync were one call. */
+  oneTripLives: number
   /** Blocking calls that were refused in direct mode. */
   busyCalls: number
 }
@@ -63,6 +65,7 @@ export function noCounts(): Counts {
     closesInFlight: 0,
     liveReads: 0,
     directLives: 0,
+    oneTripLives: 0,
     busyCalls: 0,
   }
 }

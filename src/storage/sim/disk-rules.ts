@@ -46,6 +46,11 @@ export interface DiskRules {
   readonly birthTimes: boolean
   /** False: `syncDirectory` answers false and does nothing, as on Windows. Default true. */
   readonly directorySync: boolean
+  /**
+   * Whether a write and its sync can be one call, and unfinished writes can be waited for, as by the native addon
+   * (`writeAndSync`, `writeThrough`, `finishSync`). Default false.
+   */
+  readonly oneTrip: boolean
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -63,6 +68,7 @@ export const DEFAULT_RULES: DiskRules = {
   openFilesMax: Infinity,
   birthTimes: true,
   directorySync: true,
+  oneTrip: false,
   inodeReuse: 0.5,
 }
 

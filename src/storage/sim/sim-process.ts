@@ -137,6 +137,15 @@ export class SimProcess {
     return this.#machine.complete(operation)
   }
 
+  /** Blocks until a call that waits has been answered. */
+  finish<Result>(operation: Operation<Result>): Result {
+    this.#mustLive()
+    this.#machine.scheduler.finish(operation)
+    this.#mustLive()
+    if (operation.error !== undefined) throw operation.error
+    return operation.result as Result
+  }
+
   over(operation: Operation): void {
     this.#unfinished -= 1
     if (operation.description) operation.description.unanswered -= 1

@@ -81,6 +81,19 @@ export class SimScheduler {
     }
   }
 
+  /** Somebody blocks until this operation has been answered. */
+  finish(operation: Operation): void {
+    this.pass()
+    while (operation.stage === 'issued' || operation.stage === 'begun') {
+      const place = this.#operations.indexOf(operation)
+      if (place >= 0) this.#advance(place, false)
+      else this.#skipToNext()
+    }
+    if (operation.stage !== 'landed') return
+    this.#takeOut(this.#operations.indexOf(operation))
+    this.#answer(operation)
+  }
+
   /** A blocking call is slow. */
   sleep(ms: number): void {
     this.#now += ms
