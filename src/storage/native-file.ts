@@ -1,9 +1,17 @@
-import { How, type NativeAddon, nativeError } from '../platform/native-addon.js'
+import {
+  FallocateMode,
+  How,
+  Advice as NativeAdvice,
+  type NativeAddon,
+  type NativeCallback,
+  nativeError,
+} from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
+import type { Advice } from './storage.js'
 
 /**
  * An open file that is written by the native addon: with the sync in one trip, and so that an unfinished write can be
- * waited for. Everything else goes by Node's own calls.
+ * waited for. It also has calls that Node has not. Everything else goes by Node's own.
  */
 export class NativeFile extends NodeFile {
   readonly #addon: NativeAddon
@@ -38,6 +46,30 @@ export class NativeFile extends NodeFile {
     this.#block(source, position, How.writeWithDsync)
   }
 
+  override async preallocate(position: number, length: number): Promise<boolean> {
+    const { keepSize } = FallocateMode
+    return canBe(
+      await this.#wait((callback) => this.#addon.fallocate(this.fd, keepSize, position, length, callback)),
+      'fallocate',
+    )
+  }
+
+  override preallocateSync(position: number, length: number): boolean {
+    return canBe(this.#addon.fallocateSync(this.fd, FallocateMode.keepSize, position, length), 'fallocate')
+  }
+
+  override async advise(position: number, length: number, advice: Advice): Promise<boolean> {
+    const number = ADVICE[advice]
+    return canBe(
+      await this.#wait((callback) => this.#addon.fadvise(this.fd, position, length, number, callback)),
+      'posix_fadvise',
+    )
+  }
+
+  override adviseSync(position: number, length: number, advice: Advice): boolean {
+    return canBe(this.#addon.fadviseSync(this.fd, position, length, ADVICE[advice]), 'posix_fadvise')
+  }
+
   finishSync(): void {
     this.#failure = undefined
     for (const operation of this.#unfinished) {
@@ -46,6 +78,13 @@ export class NativeFile extends NodeFile {
       if (typeof result === 'number') throw nativeError(result, 'io_uring_enter')
     }
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #wait(start: (callback: NativeCallback) => number): Promise<number> {
+    return new Promise((resolve) => {
+      const started = start(resolve)
+      if (started < 0) resolve(started)
+    })
   }
 
   #block(source: Uint8Array, position: number, how: number): void {
@@ -68,6 +107,26 @@ export class NativeFile extends NodeFile {
       else this.#unfinished.add(operation)
     })
   }
+}
+
+const ADVICE: Readonly<Record<Advice, number>> = {
+  normal: NativeAdvice.normal,
+  sequential: NativeAdvice.sequential,
+  random: NativeAdvice.random,
+  'will-need': NativeAdvice.willNeed,
+  'dont-need': NativeAdvice.dontNeed,
+  'no-reuse': NativeAdvice.noReuse,
+}
+
+/** How kernels and file systems say that they have no such thing. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set(['EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'])
+
+/** False where it cannot be done at all; throws what is a real failure. */
+function canBe(result: number, syscall: string): boolean {
+  if (result >= 0) return true
+  const error = nativeError(result, syscall)
+  if (REFUSALS.has(error.code)) return false
+  throw error
 }
 
 /** Everything is written, so it was the sync; or else the write. */

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 
-import type { FileFacts, StorageFile } from './storage.js'
+import type { Advice, FileFacts, StorageFile } from './storage.js'
 
 /**
  * An open file by its descriptor. One promise a call and no `FileHandle`, which costs more and closes itself when it is
@@ -85,6 +85,23 @@ export class NodeFile implements StorageFile {
 
   statSync(): FileFacts {
     return factsOf(fs.fstatSync(this.#fd, { bigint: true }))
+  }
+
+  /** Node has no such call; nor for advice. */
+  preallocate(_position: number, _length: number): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  preallocateSync(_position: number, _length: number): boolean {
+    return false
+  }
+
+  advise(_position: number, _length: number, _advice: Advice): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  adviseSync(_position: number, _length: number, _advice: Advice): boolean {
+    return false
   }
 
   /** A second close does nothing: the number may belong to another file by then. */

@@ -77,9 +77,24 @@ export interface StorageFile {
   truncateSync(size: number): void
   stat(): Promise<FileFacts>
   statSync(): FileFacts
+  /**
+   * Sets aside the blocks of a range, past the end of the file too, whose size stays; a truncation gives back those past its
+   * end. False where that cannot be done.
+   */
+  preallocate(position: number, length: number): Promise<boolean>
+  preallocateSync(position: number, length: number): boolean
+  /** Tells the system how a range will be used; a length of 0 reaches to the end. False where nobody listens. */
+  advise(position: number, length: number, advice: Advice): Promise<boolean>
+  adviseSync(position: number, length: number, advice: Advice): boolean
   close(): Promise<void>
   closeSync(): void
 }
+
+/**
+ * How a range of a file will be used, as posix_fadvise(2) knows it: in order, at random; soon, or not soon, so that the page
+ * cache reads it now or forgets what of it is on the disk; only once.
+ */
+export type Advice = 'normal' | 'sequential' | 'random' | 'will-need' | 'dont-need' | 'no-reuse'
 
 /**
  * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;

@@ -236,6 +236,16 @@ class MemoryFile implements StorageFile {
     this.#node.resize(size)
   }
 
+  preallocateSync(): boolean {
+    this.#step()
+    return false
+  }
+
+  adviseSync(): boolean {
+    this.#step()
+    return false
+  }
+
   statSync(): FileFacts {
     this.#step()
     return this.#storage.factsOf(this.#node)
@@ -265,6 +275,14 @@ class MemoryFile implements StorageFile {
 
   async truncate(size: number): Promise<void> {
     this.truncateSync(size)
+  }
+
+  async preallocate(): Promise<boolean> {
+    return this.preallocateSync()
+  }
+
+  async advise(): Promise<boolean> {
+    return this.adviseSync()
   }
 
   async stat(): Promise<FileFacts> {

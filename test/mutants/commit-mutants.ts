@@ -360,6 +360,26 @@ export const commitMutants: readonly Mutant[] = [
     caughtBy: { test: 'native/native-file', named: 'hears of a failed sync, blocking and waiting' },
   },
   {
+    name: 'a disk that is too full to set blocks aside poisons',
+    breaks: 'D5',
+    file: JOURNAL,
+    find: 'return this.#hints.preallocateSync(offset, length)',
+    replace: `try {
+      return this.#hints.preallocateSync(offset, length)
+    } catch (error) {
+      throw this.#committer.poison(error, 'write to')
+    }`,
+    caughtBy: { test: 'journal/preallocate', named: 'a full disk is an error to its caller alone' },
+  },
+  {
+    name: 'the file is closed while blocks of it are set aside',
+    breaks: 'D4b',
+    file: JOURNAL,
+    find: 'return this.#writer.track(this.#hints.preallocate(offset, length))',
+    replace: 'return this.#hints.preallocate(offset, length)',
+    caughtBy: { test: 'journal/preallocate', named: 'the file stays open until an unfinished call has returned' },
+  },
+  {
     name: 'a blocking write takes the sector of an unfinished one',
     breaks: 'D4b',
     file: DIRECT_WRITER,

@@ -98,8 +98,8 @@ export const lockMutants: readonly Mutant[] = [
     name: 'the lock is released before the files are closed',
     breaks: 'D8',
     file: JOURNAL,
-    find: "    this.#state = 'closed'\n    this.#forgetAtExit()\n",
-    replace: "    this.#state = 'closed'\n    this.#opened.lock.releaseSync()\n    this.#forgetAtExit()\n",
+    find: '    this.#forgetAtExit()\n',
+    replace: '    this.#opened.lock.releaseSync()\n    this.#forgetAtExit()\n',
     caughtBy: { test: 'journal/lock', named: 'the lock goes last' },
   },
 ]

@@ -36,6 +36,7 @@ export interface Counts {
   oneTripLives: number
   /** Blocking calls that were refused in direct mode. */
   busyCalls: number
+  preallocations: number
 }
 
 export function noCounts(): Counts {
@@ -67,6 +68,7 @@ export function noCounts(): Counts {
     directLives: 0,
     oneTripLives: 0,
     busyCalls: 0,
+    preallocations: 0,
   }
 }
 

@@ -72,6 +72,7 @@ class Schedule {
       logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
       direct: choices.chance(0.25),
       zeroAheadBytes: choices.pick([0, 8192, 32_768]),
+      keepPreallocated: choices.chance(0.5),
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
       gaps: hasMark ? 'refuse' : 'cut',
     } as const

@@ -139,7 +139,7 @@ export class World {
 
   #countFailure({ syscall }: NodeJS.ErrnoException): void {
     if (syscall === 'write') this.counts.failedWrites++
-    else this.counts.failedSyncs++
+    else if (syscall === 'fdatasync') this.counts.failedSyncs++
   }
 }
 

@@ -51,6 +51,8 @@ export interface DiskRules {
    * (`writeAndSync`, `writeThrough`, `finishSync`). Default false.
    */
   readonly oneTrip: boolean
+  /** Whether blocks can be set aside (`preallocate`). Default true. */
+  readonly preallocation: boolean
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -69,6 +71,7 @@ export const DEFAULT_RULES: DiskRules = {
   birthTimes: true,
   directorySync: true,
   oneTrip: false,
+  preallocation: true,
   inodeReuse: 0.5,
 }
 

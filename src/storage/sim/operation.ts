@@ -10,6 +10,8 @@ export type OperationKind =
   | 'dataSync'
   | 'sync'
   | 'truncate'
+  | 'preallocate'
+  | 'advise'
   | 'stat'
   | 'close'
   | 'realPath'
@@ -113,6 +115,7 @@ interface PlainSpec<Result> {
   readonly path: string
   readonly to?: string
   readonly description?: FileDescription
+  readonly position?: number
   readonly length?: number
   work(): Result
 }
@@ -123,7 +126,7 @@ export class PlainOperation<Result> extends Operation<Result> {
   readonly #spec: PlainSpec<Result>
 
   constructor(caller: SimProcess, spec: PlainSpec<Result>) {
-    super(caller, spec.path, spec.description, undefined, spec.length, spec.to)
+    super(caller, spec.path, spec.description, spec.position, spec.length, spec.to)
     this.kind = spec.kind
     this.#spec = spec
   }

@@ -56,6 +56,22 @@ export class SimFile implements StorageFile {
     this.#block('ftruncate', this.#truncating(size))
   }
 
+  preallocate(position: number, length: number): Promise<boolean> {
+    return this.#issue('fallocate', this.#preallocating(position, length))
+  }
+
+  preallocateSync(position: number, length: number): boolean {
+    return this.#block('fallocate', this.#preallocating(position, length))
+  }
+
+  advise(position: number, length: number): Promise<boolean> {
+    return this.#issue('posix_fadvise', this.#advising(position, length))
+  }
+
+  adviseSync(position: number, length: number): boolean {
+    return this.#block('posix_fadvise', this.#advising(position, length))
+  }
+
   stat(): Promise<FileFacts> {
     return this.#issue('fstat', this.#statFinding())
   }
@@ -93,6 +109,45 @@ export class SimFile implements StorageFile {
       path,
       description,
       length: size,
+      work,
+    })
+  }
+
+  #preallocating(position: number, length: number): Operation<boolean> {
+    const description = this.#description
+    const work = (): boolean => {
+      const node = description.fileToChange('fallocate', 'EBADF')
+      if (!this.#process.medium.rules.preallocation) return false
+      node.preallocate(checkPosition(position), checkPosition(length))
+      return true
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, {
+      kind: 'preallocate',
+      syscall: 'fallocate',
+      path,
+      description,
+      position,
+      length,
+      work,
+    })
+  }
+
+  /** Nothing here is faster for it. */
+  #advising(position: number, length: number): Operation<boolean> {
+    const description = this.#description
+    const work = (): boolean => {
+      if (description.isClosed) throw systemError('EBADF', 'posix_fadvise')
+      return true
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, {
+      kind: 'advise',
+      syscall: 'posix_fadvise',
+      path,
+      description,
+      position,
+      length,
       work,
     })
   }
