@@ -30,6 +30,8 @@ export interface JournalInfo {
   readonly advise: Primitive<'posix_fadvise' | 'none'>
   /** Not in use where the platform cannot sync a directory: the name of a new journal may be lost at a power cut. */
   readonly directorySync: Primitive<'fsync' | 'none'>
+  /** The lock on the file itself, beside the lock file: where it is not in use, hard links in other processes are not found. */
+  readonly fileLock: Primitive<'OFD' | 'none'>
   /** The durable mark, `<name>.mark`. */
   readonly mark: Primitive<'on' | 'off'>
   /** What opening the journal has found and done. */
@@ -43,7 +45,7 @@ export interface Primitive<Name extends string> {
 }
 
 export function describe(
-  { path, storage, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
+  { path, storage, fileLock, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
   { engine, reason }: Kernel,
   zeroAhead: ZeroAhead,
   hints: SpaceHints,
@@ -72,6 +74,7 @@ export function describe(
     directorySync: isDirectorySynced
       ? { inUse: 'fsync' }
       : { inUse: 'none', reason: 'this platform cannot sync a directory' },
+    fileLock,
     mark: mark.offReason === undefined ? { inUse: 'on' } : { inUse: 'off', reason: mark.offReason },
     recovery,
   }

@@ -1,5 +1,6 @@
 import {
   FallocateMode,
+  HOLDER_IS_A_DESCRIPTION,
   How,
   Advice as NativeAdvice,
   type NativeAddon,
@@ -7,7 +8,7 @@ import {
   nativeError,
 } from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
-import type { Advice } from './storage.js'
+import type { Advice, LockAnswer } from './storage.js'
 
 /**
  * An open file that is written by the native addon: with the sync in one trip, and so that an unfinished write can be
@@ -68,6 +69,17 @@ export class NativeFile extends NodeFile {
 
   override adviseSync(position: number, length: number, advice: Advice): boolean {
     return canBe(this.#addon.fadviseSync(this.fd, position, length, ADVICE[advice]), 'posix_fadvise')
+  }
+
+  /** Takes no time. */
+  override lockSync(): LockAnswer {
+    const result = this.#addon.lockSync(this.fd)
+    if (result === 0) return { state: 'taken' }
+    const error = nativeError(result, 'fcntl')
+    if (error.code !== 'EAGAIN' && error.code !== 'EACCES') return { state: 'none', reason: error.message }
+    const holder = this.#addon.lockHolderSync(this.fd)
+    const isProcess = holder > 0 && holder !== HOLDER_IS_A_DESCRIPTION
+    return { state: 'held', ...(isProcess ? { pid: holder } : {}) }
   }
 
   finishSync(): void {

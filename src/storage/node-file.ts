@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 
-import type { Advice, FileFacts, StorageFile } from './storage.js'
+import type { Advice, FileFacts, LockAnswer, StorageFile } from './storage.js'
 
 /**
  * An open file by its descriptor. One promise a call and no `FileHandle`, which costs more and closes itself when it is
@@ -102,6 +102,15 @@ export class NodeFile implements StorageFile {
 
   adviseSync(_position: number, _length: number, _advice: Advice): boolean {
     return false
+  }
+
+  /** Those that Node could take go with the process, and not with the file. */
+  lock(): Promise<LockAnswer> {
+    return Promise.resolve(this.lockSync())
+  }
+
+  lockSync(): LockAnswer {
+    return { state: 'none', reason: 'Node has no call for it' }
   }
 
   /** A second close does nothing: the number may belong to another file by then. */

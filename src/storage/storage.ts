@@ -86,9 +86,21 @@ export interface StorageFile {
   /** Tells the system how a range will be used; a length of 0 reaches to the end. False where nobody listens. */
   advise(position: number, length: number, advice: Advice): Promise<boolean>
   adviseSync(position: number, length: number, advice: Advice): boolean
+  /**
+   * Locks the whole file for this open description, if nobody else has it locked. The lock goes with the description. Does not
+   * wait for anybody.
+   */
+  lock(): Promise<LockAnswer>
+  lockSync(): LockAnswer
   close(): Promise<void>
   closeSync(): void
 }
+
+/** A lock is taken; or there is no such thing here; or somebody else has it, who can mostly not be named. */
+export type LockAnswer =
+  | { readonly state: 'taken' }
+  | { readonly state: 'none'; readonly reason: string }
+  | { readonly state: 'held'; readonly pid?: number }
 
 /**
  * How a range of a file will be used, as posix_fadvise(2) knows it: in order, at random; soon, or not soon, so that the page
@@ -121,6 +133,8 @@ export interface Clock {
   now(): number
   /** Calls back once after so many milliseconds, without keeping the process alive. Returns what cancels it. */
   startTimer(delayMs: number, callback: () => void): () => void
+  sleep(ms: number): Promise<void>
+  sleepSync(ms: number): void
   /** Calls back before any I/O: after the current synchronous work, or, asked for in a microtask, when no more of them wait. */
   soon(callback: () => void): void
 }

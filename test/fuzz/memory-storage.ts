@@ -1,7 +1,16 @@
 import { dirname } from 'node:path'
 
 import type { Random } from '#src/storage/sim/random.js'
-import type { Clock, FileFacts, OpenMode, Owner, Owners, Storage, StorageFile } from '#src/storage/storage.js'
+import type {
+  Clock,
+  FileFacts,
+  LockAnswer,
+  OpenMode,
+  Owner,
+  Owners,
+  Storage,
+  StorageFile,
+} from '#src/storage/storage.js'
 
 import { JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
 import { checkTaken } from './taken-memory.js'
@@ -163,6 +172,8 @@ export class MemoryStorage implements Storage {
 const CLOCK: Clock = {
   now: () => 0,
   startTimer: () => () => undefined,
+  sleep: () => Promise.resolve(),
+  sleepSync: () => {},
   soon: (callback) => process.nextTick(callback),
 }
 
@@ -246,6 +257,11 @@ class MemoryFile implements StorageFile {
     return false
   }
 
+  lockSync(): LockAnswer {
+    this.#step()
+    return { state: 'none', reason: 'it is in memory' }
+  }
+
   statSync(): FileFacts {
     this.#step()
     return this.#storage.factsOf(this.#node)
@@ -283,6 +299,10 @@ class MemoryFile implements StorageFile {
 
   async advise(): Promise<boolean> {
     return this.adviseSync()
+  }
+
+  async lock(): Promise<LockAnswer> {
+    return this.lockSync()
   }
 
   async stat(): Promise<FileFacts> {

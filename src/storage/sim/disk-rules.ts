@@ -53,6 +53,8 @@ export interface DiskRules {
   readonly oneTrip: boolean
   /** Whether blocks can be set aside (`preallocate`). Default true. */
   readonly preallocation: boolean
+  /** Whether open files can be locked (`lock`). Default true. */
+  readonly fileLocks: boolean
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -72,6 +74,7 @@ export const DEFAULT_RULES: DiskRules = {
   directorySync: true,
   oneTrip: false,
   preallocation: true,
+  fileLocks: true,
   inodeReuse: 0.5,
 }
 

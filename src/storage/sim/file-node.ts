@@ -1,5 +1,6 @@
 import type { DirectoryNode } from './directory-node.js'
 import { fateBy, type Fate } from './fate.js'
+import type { FileDescription } from './file-description.js'
 import type { Identity } from './inode-table.js'
 import type { Medium } from './medium.js'
 import { allocate } from './memory.js'
@@ -20,6 +21,8 @@ export class FileNode {
   permissions: number
   links = 0
   openings = 0
+  /** Which open file has it locked. */
+  lockHolder: FileDescription | undefined
   /** The only directory that has ever held a name of the file; undefined once there were two. */
   home: DirectoryNode | undefined
   readonly #medium: Medium

@@ -12,6 +12,7 @@ export type OperationKind =
   | 'truncate'
   | 'preallocate'
   | 'advise'
+  | 'lock'
   | 'stat'
   | 'close'
   | 'realPath'

@@ -1,4 +1,4 @@
-import type { FileFacts, StorageFile } from '../storage.js'
+import type { FileFacts, LockAnswer, StorageFile } from '../storage.js'
 import type { FileDescription } from './file-description.js'
 import { checkPosition, ReadOperation, SyncOperation, WriteOperation } from './file-operations.js'
 import { type Operation, PlainOperation } from './operation.js'
@@ -70,6 +70,14 @@ export class SimFile implements StorageFile {
 
   adviseSync(position: number, length: number): boolean {
     return this.#block('posix_fadvise', this.#advising(position, length))
+  }
+
+  lock(): Promise<LockAnswer> {
+    return this.#issue('fcntl', this.#locking())
+  }
+
+  lockSync(): LockAnswer {
+    return this.#block('fcntl', this.#locking())
   }
 
   stat(): Promise<FileFacts> {
@@ -150,6 +158,19 @@ export class SimFile implements StorageFile {
       length,
       work,
     })
+  }
+
+  #locking(): Operation<LockAnswer> {
+    const description = this.#description
+    const work = (): LockAnswer => {
+      const node = description.fileToChange('fcntl', 'EBADF')
+      if (!this.#process.medium.rules.fileLocks) return { state: 'none', reason: 'ENOLCK: fcntl' }
+      if (node.lockHolder !== undefined && node.lockHolder !== description) return { state: 'held' }
+      node.lockHolder = description
+      return { state: 'taken' }
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, { kind: 'lock', syscall: 'fcntl', path, description, work })
   }
 
   #statFinding(): Operation<FileFacts> {

@@ -81,6 +81,14 @@ export class SimScheduler {
     }
   }
 
+  /** Time passes for one who waits, and nobody else. It ends even if the power is cut: whoever wakes finds out by its next call. */
+  sleepWaiting(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#now += ms
+      this.soon(resolve)
+    })
+  }
+
   /** Somebody blocks until this operation has been answered. */
   finish(operation: Operation): void {
     this.pass()
