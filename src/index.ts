@@ -12,14 +12,10 @@ export type { JournalInfo, Primitive } from './journal/info.js'
 export type { Journal } from './journal/journal.js'
 export { openJournal, openJournalSync } from './journal/open-journal.js'
 export type { JournalOptions, ReaderOptions } from './journal/options.js'
-export {
-  type JournalReader,
-  type JournalRecord,
-  type RecordBatch,
-  type ScanCallback,
-  openReader,
-} from './journal/reader.js'
+export { type JournalReader, type JournalRecord, type ScanCallback, openReader } from './journal/reader.js'
+export type { RecordBatch } from './journal/record-batch.js'
 export type { DamagePolicy, GapPolicy, Recovery } from './journal/recovery.js'
+export type { Advice } from './storage/storage.js'
 export type { SavedTail } from './journal/saved-tail.js'
 export { type DurableLsn, type Lsn, asLsn } from './lsn.js'
 export type {

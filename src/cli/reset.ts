@@ -2,6 +2,7 @@ import { sharedKernelPool } from '../checksum/kernel-pool.js'
 import type { Findings } from '../journal/recovery.js'
 import { reset as resetJournal } from '../journal/reset.js'
 import { type SavedTail, planSavedTail } from '../journal/saved-tail.js'
+import { defaultStorage } from '../storage/default-storage.js'
 import { nodeStorage } from '../storage/node-storage.js'
 import { run } from '../storage/steps.js'
 import { type Command, type Io, defineCommand } from './command.js'
@@ -43,7 +44,7 @@ export const reset: Command = defineCommand({
   options: { yes: { type: 'boolean' }, force: { type: 'boolean' }, json: { type: 'boolean' } },
   async run(journal, { yes, force = false, json = false }, io) {
     if (yes !== true) return await plan(journal, force, json, io)
-    const storage = nodeStorage
+    const storage = defaultStorage(false)
     const { path, findings, saved } = await run(
       resetJournal(journal, { storage, memory: sharedKernelPool, force, fileMode: FILE_MODE }),
     )

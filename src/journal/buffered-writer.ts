@@ -39,6 +39,10 @@ export class BufferedWriter implements Writer {
     return this.#draining === undefined && this.#buffer.nextLsn - this.#writtenLsn <= BLOCKING_WRITE_BYTES_MAX
   }
 
+  track<Value>(operation: Promise<Value>): Promise<Value> {
+    return this.#inFlight.track(operation)
+  }
+
   whenIdle(callback: () => void): void {
     this.#inFlight.whenIdle(callback)
   }

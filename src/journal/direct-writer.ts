@@ -74,6 +74,10 @@ export class DirectWriter implements Writer {
     return trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
   }
 
+  track<Value>(operation: Promise<Value>): Promise<Value> {
+    return this.#inFlight.track(operation)
+  }
+
   whenIdle(callback: () => void): void {
     this.#inFlight.whenIdle(callback)
   }

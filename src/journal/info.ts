@@ -2,6 +2,7 @@ import type { ChecksumEngine, Kernel } from '../checksum/kernel.js'
 import type { StorageEngine } from '../storage/storage.js'
 import type { OpenedJournal } from './open.js'
 import type { Recovery } from './recovery.js'
+import type { SpaceHints } from './space-hints.js'
 import type { ZeroAhead } from './zero-ahead.js'
 
 /** What serves a journal, and why not something better. */
@@ -23,8 +24,14 @@ export interface JournalInfo {
   readonly sync: Primitive<'fdatasync' | 'write and fdatasync' | 'O_DSYNC'>
   /** Zeros past the records, which make small commits faster. */
   readonly zeroAhead: Primitive<'write' | 'off'>
+  /** What `preallocate` does: 'none' where it resolves to false. */
+  readonly preallocate: Primitive<'fallocate' | 'none'>
+  /** What `advise` does: 'none' where it resolves to false. */
+  readonly advise: Primitive<'posix_fadvise' | 'none'>
   /** Not in use where the platform cannot sync a directory: the name of a new journal may be lost at a power cut. */
   readonly directorySync: Primitive<'fsync' | 'none'>
+  /** The lock on the file itself, beside the lock file: where it is not in use, hard links in other processes are not found. */
+  readonly fileLock: Primitive<'OFD' | 'none'>
   /** The durable mark, `<name>.mark`. */
   readonly mark: Primitive<'on' | 'off'>
   /** What opening the journal has found and done. */
@@ -38,9 +45,10 @@ export interface Primitive<Name extends string> {
 }
 
 export function describe(
-  { path, storage, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
+  { path, storage, fileLock, mark, isDirectorySynced, recovery, space, notDirect }: OpenedJournal,
   { engine, reason }: Kernel,
   zeroAhead: ZeroAhead,
+  hints: SpaceHints,
 ): JournalInfo {
   const isDirect = space.alignment > 1
   return {
@@ -61,9 +69,12 @@ export function describe(
           : 'fdatasync',
     },
     zeroAhead: zeroAhead.primitive,
+    preallocate: hints.preallocatePrimitive,
+    advise: hints.advisePrimitive,
     directorySync: isDirectorySynced
       ? { inUse: 'fsync' }
       : { inUse: 'none', reason: 'this platform cannot sync a directory' },
+    fileLock,
     mark: mark.offReason === undefined ? { inUse: 'on' } : { inUse: 'off', reason: mark.offReason },
     recovery,
   }

@@ -3,10 +3,12 @@ import { checkBytes, encodeText, loneSurrogate } from '../checks.js'
 import { type FsysError, assert, invalidArgument } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
+import type { Advice } from '../storage/storage.js'
 import { BufferedWriter } from './buffered-writer.js'
 import { type Attempt, Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
 import { keepUntilExit } from './exit.js'
+import { gatherBatch, RECORD } from './gather-batch.js'
 import type { GroupCommit } from './group-commit.js'
 import { type JournalInfo, describe } from './info.js'
 import { busy, journalTooLarge, recordTooLarge, refusalOf, wrongLsn } from './journal-errors.js'
@@ -14,11 +16,9 @@ import { LogBuffer } from './log-buffer.js'
 import { LogMemory } from './log-memory.js'
 import type { OpenedJournal } from './open.js'
 import type { JournalOptions, Settled } from './options.js'
+import { SpaceHints } from './space-hints.js'
 import type { Writer } from './writer.js'
 import { ZeroAhead } from './zero-ahead.js'
-
-/** What messages call it. */
-const RECORD = 'a record'
 
 /** A write-ahead journal, open for writing. Made by `openJournal`. */
 export class Journal {
@@ -27,10 +27,12 @@ export class Journal {
   readonly #buffer: LogBuffer
   readonly #writer: Writer
   readonly #zeroAhead: ZeroAhead
+  readonly #hints: SpaceHints
   readonly #committer: Committer
   /** The committer's: reached in one step on the hot path. */
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
+  readonly #keepsPreallocated: boolean
   readonly #forgetAtExit: () => void
   #state: 'open' | 'poisoned' | 'closing' | 'handed over' | 'closed' = 'open'
   #closed: Promise<void> | undefined
@@ -40,6 +42,7 @@ export class Journal {
     this.#opened = opened
     this.#memory = memory
     this.#recordBytesMax = options.recordBytesMax
+    this.#keepsPreallocated = options.keepPreallocated
     this.#buffer = new LogBuffer(memory.kernel, memory.slotBytes, recovery.cleanEnd, space.alignment)
     this.#buffer.carry(carried)
     const isDirect = space.alignment > 1
@@ -47,6 +50,7 @@ export class Journal {
       ? new DirectWriter(space, this.#buffer, memory.page)
       : new BufferedWriter(space, this.#buffer)
     this.#zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
+    this.#hints = new SpaceHints(space, opened.path, options.storage.engine === 'portable')
     this.#committer = new Committer(opened, this.#buffer, this.#writer, this.#zeroAhead, (attempt) =>
       this.#giveUp(attempt),
     )
@@ -71,7 +75,7 @@ export class Journal {
 
   /** What serves this journal and why, and what opening it has found. */
   get info(): JournalInfo {
-    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead)
+    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead, this.#hints)
   }
 
   /**
@@ -101,23 +105,11 @@ export class Journal {
    */
   appendBatch(records: Iterable<Uint8Array | string>): Lsn {
     if (this.#state !== 'open') throw this.#refusal('append to')
-    if (typeof records === 'string' || typeof records?.[Symbol.iterator] !== 'function') {
-      throw invalidArgument('a batch must be an array of records, or another iterable of them')
-    }
-    const isStable = Array.isArray(records)
-    const batch: Uint8Array[] = []
-    let frameBytes = 0
-    for (const record of records) {
-      const bytes = typeof record === 'string' ? encodeText(record, RECORD) : record
-      checkBytes(bytes, RECORD)
-      if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
-      frameBytes += bytes.length + FRAME_OVERHEAD_BYTES
-      batch.push(isStable || typeof record === 'string' ? bytes : new Uint8Array(bytes))
-    }
+    const batch = gatherBatch(records, this.#recordBytesMax, this.#opened.path)
     // What gave the records may have closed the journal meanwhile.
     if (this.#state !== 'open') throw this.#refusal('append to')
-    this.#checkLimit(frameBytes)
-    for (const bytes of batch) if (this.#buffer.stage(bytes) === 0) this.#appendSlowly(bytes)
+    this.#checkLimit(batch.frameBytes)
+    for (const bytes of batch.records) if (this.#buffer.stage(bytes) === 0) this.#appendSlowly(bytes)
     return this.nextLsn
   }
 
@@ -184,6 +176,41 @@ export class Journal {
   }
 
   /**
+   * Sets blocks of the file aside for `length` bytes (at least 1) from `offset` on, past its end too: the file lies in fewer
+   * pieces, and a disk that is too small is found out now. Its size stays.
+   * Closing gives back what the records have not reached, unless `keepPreallocated`; an open after a crash may.
+   *
+   * Resolves to true; to false where there is no such thing (`info.preallocate` says why), with nothing done. Rejects with
+   * ERR_FSYS_NO_SPACE or ERR_FSYS_IO, which poisons nothing; with ERR_FSYS_CLOSED or ERR_FSYS_POISONED; with a RangeError or
+   * TypeError for what is no range.
+   */
+  async preallocate(offset: number, length: number): Promise<boolean> {
+    this.#checkUsable('preallocate space for')
+    return this.#writer.track(this.#hints.preallocate(offset, length))
+  }
+
+  /** As `preallocate`, without letting anything else run in this thread. */
+  preallocateSync(offset: number, length: number): boolean {
+    this.#checkUsable('preallocate space for')
+    return this.#hints.preallocateSync(offset, length)
+  }
+
+  /**
+   * Tells the system how `length` bytes of the file from `offset` on will be used; a length of 0 reaches to the end. Resolves
+   * to false where nobody listens (`info.advise` says why). Changes no content. Rejects as `preallocate` does.
+   */
+  async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
+    this.#checkUsable('advise on')
+    return this.#writer.track(this.#hints.advise(offset, length, advice))
+  }
+
+  /** As `advise`, without letting anything else run in this thread. */
+  adviseSync(offset: number, length: number, advice: Advice): boolean {
+    this.#checkUsable('advise on')
+    return this.#hints.adviseSync(offset, length, advice)
+  }
+
+  /**
    * Syncs what is staged, settles all who wait, and lets go of the file and its lock. Idempotent. Rejects if the journal is
    * poisoned, or if the last sync fails; everything has been released by then all the same.
    */
@@ -233,12 +260,12 @@ export class Journal {
   }
 
   /**
-   * Cuts off the zeros past the records. True if the file has changed. Best effort: everything that was promised is synced,
-   * and zeros at the end are no harm.
+   * Cuts off the zeros past the records, and what is set aside there. True if the file has changed. Best effort: everything
+   * that was promised is synced, and zeros at the end are no harm.
    */
   #trim(): boolean {
     try {
-      return this.#opened.space.trimSync(this.nextLsn)
+      return this.#opened.space.trimSync(this.nextLsn, this.#keepsPreallocated)
     } catch {
       return false
     }
@@ -264,6 +291,8 @@ export class Journal {
 
   #release(): void {
     this.#state = 'closed'
+    // What was set aside while it was being closed.
+    if (this.#committer.failure === undefined) this.#trim()
     this.#forgetAtExit()
     this.#memory.release()
     this.#opened.mark.closeSync()

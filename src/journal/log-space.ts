@@ -1,5 +1,5 @@
 import { run, runSync } from '../storage/steps.js'
-import type { StorageFile } from '../storage/storage.js'
+import type { Advice, StorageFile } from '../storage/storage.js'
 import { writeWhole } from '../storage/whole.js'
 
 /**
@@ -29,10 +29,18 @@ export interface LogSpace {
   finishSync(): void
   dataSync(): Promise<void>
   dataSyncSync(): void
-  /** Cuts off what lies past `lsn`. */
+  /** As those of a file; what is set aside past the end is remembered. */
+  preallocate(lsn: number, length: number): Promise<boolean>
+  preallocateSync(lsn: number, length: number): boolean
+  advise(lsn: number, length: number, advice: Advice): Promise<boolean>
+  adviseSync(lsn: number, length: number, advice: Advice): boolean
+  /** Cuts off what lies past `lsn`, and gives back what is set aside there. */
   truncateSync(lsn: number): void
-  /** The same, if anything was ever written there: padding, zeros written ahead. True if so. */
-  trimSync(lsn: number): boolean
+  /**
+   * The same, if there ever was anything: padding, zeros written ahead, blocks set aside, unless these are to be kept. True if
+   * so.
+   */
+  trimSync(lsn: number, keepsPreallocated: boolean): boolean
   closeSync(): void
 }
 
@@ -67,6 +75,7 @@ export class SingleFileSpace implements LogSpace {
   /** Where blocking writes that are synced go: in the page cache, to the description of blocking syncs. */
   readonly #synced: StorageFile
   #endLsn: number
+  #preallocatedEnd = 0
 
   constructor(files: LogFiles, endLsn: number, alignment = 1) {
     this.#files = files
@@ -124,14 +133,33 @@ export class SingleFileSpace implements LogSpace {
     this.#files.blocking.dataSyncSync()
   }
 
+  async preallocate(lsn: number, length: number): Promise<boolean> {
+    return this.#preallocated(lsn + length, await this.#files.waiting.preallocate(lsn, length))
+  }
+
+  preallocateSync(lsn: number, length: number): boolean {
+    return this.#preallocated(lsn + length, this.#files.waiting.preallocateSync(lsn, length))
+  }
+
+  advise(lsn: number, length: number, advice: Advice): Promise<boolean> {
+    return this.#files.waiting.advise(lsn, length, advice)
+  }
+
+  adviseSync(lsn: number, length: number, advice: Advice): boolean {
+    return this.#files.waiting.adviseSync(lsn, length, advice)
+  }
+
   truncateSync(lsn: number): void {
     this.#files.waiting.truncateSync(lsn)
     this.#endLsn = lsn
+    this.#preallocatedEnd = lsn
   }
 
-  trimSync(lsn: number): boolean {
-    if (this.#endLsn <= lsn) return false
+  trimSync(lsn: number, keepsPreallocated: boolean): boolean {
+    const end = this.#preallocatedEnd
+    if (this.#endLsn <= lsn && (end <= lsn || keepsPreallocated)) return false
     this.truncateSync(lsn)
+    if (end > lsn && keepsPreallocated) this.preallocateSync(lsn, end - lsn)
     return true
   }
 
@@ -149,6 +177,11 @@ export class SingleFileSpace implements LogSpace {
     } finally {
       this.#files.blocking.closeSync()
     }
+  }
+
+  #preallocated(end: number, isDone: boolean): boolean {
+    if (isDone) this.#preallocatedEnd = Math.max(this.#preallocatedEnd, end)
+    return isDone
   }
 
   #written(lsn: number, count: number): number {

@@ -5,8 +5,10 @@ import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, Owners, Storage, StorageFile } from '../storage/storage.js'
+import { lockDescription } from './description-lock.js'
 import { type DirectFiles, openDirect } from './direct.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
+import type { Primitive } from './info.js'
 import { type FileLock, acquireLock } from './lock.js'
 import { SingleFileSpace } from './log-space.js'
 import { MarkKeeper, type MarkReading, readMark } from './mark.js'
@@ -20,6 +22,8 @@ export interface OpenedJournal {
   readonly path: string
   readonly storage: Storage
   readonly lock: FileLock
+  /** The lock on the file itself. */
+  readonly fileLock: Primitive<'OFD' | 'none'>
   readonly mark: MarkKeeper
   readonly space: SingleFileSpace
   /** The beginning of the sector in which the records end; empty where writes need no alignment. */
@@ -60,13 +64,14 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const facts = yield* call(file, 'stat')
     const unregister = register(storage, facts, path, 1, attempt)
     undo.push(() => atOnce(unregister))
+    const fileLock = yield* lockDescription(storage, file, path, attempt)
     const recovered: Recovered = { storage, path, file, origin }
     const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
     const spaces = yield* openSpace(recovered, recovery.cleanEnd, options)
-    return { path, storage, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
+    return { path, storage, lock, fileLock, mark, ...spaces, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
     if (signal?.aborted && error === signal.reason) throw error

@@ -4,7 +4,6 @@ import { sharedKernelPool } from '../checksum/kernel-pool.js'
 import { invalidArgument } from '../errors.js'
 import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
 import { defaultStorage } from '../storage/default-storage.js'
-import { nodeStorage } from '../storage/node-storage.js'
 import type { Storage } from '../storage/storage.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import type { DamagePolicy, GapPolicy } from './recovery.js'
@@ -41,6 +40,11 @@ export interface JournalOptions {
    * 67,108,864; default 1,048,576. It makes small commits faster, and a closed journal has none of it left.
    */
   readonly zeroAheadBytes?: number
+  /**
+   * Whether closing keeps what `preallocate` has set aside past the records, for the next life of the journal. Default false: it
+   * is given back.
+   */
+  readonly keepPreallocated?: boolean
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
@@ -90,6 +94,7 @@ export function settleJournalOptions(
     create: truth('create', options.create ?? true),
     zeroAheadBytes:
       options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
+    keepPreallocated: truth('keepPreallocated', options.keepPreallocated ?? false),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
     storage: withMethod('storage', options.storage ?? defaultStorage(direct), 'open'),
@@ -107,7 +112,7 @@ export function settleReaderOptions(options: ReaderOptions = {}): Settled<Reader
       PAYLOAD_BYTES_MAX,
     ),
     gaps: oneOf('gaps', options.gaps ?? 'refuse', ['refuse', 'skip']),
-    storage: withMethod('storage', options.storage ?? nodeStorage, 'open'),
+    storage: withMethod('storage', options.storage ?? defaultStorage(false), 'open'),
     memory: withMethod('memory', options.memory ?? sharedKernelPool, 'acquire'),
   }
 }
@@ -120,6 +125,7 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'create',
   'direct',
   'zeroAheadBytes',
+  'keepPreallocated',
   'fileMode',
   'storage',
   'memory',

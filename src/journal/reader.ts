@@ -5,11 +5,13 @@ import { type ErrorCode, FsysError, errnoOf, invalidArgument, storageFailure } f
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
 import { call, type Steps, run, runSync } from '../storage/steps.js'
-import type { Storage, StorageFile } from '../storage/storage.js'
+import type { Advice, Storage, StorageFile } from '../storage/storage.js'
 import { CHUNK_BYTES, FrameCursor, readFrame } from './frame-cursor.js'
 import { type MarkReading, gapLimit, readMark } from './mark.js'
 import { markPath } from './names.js'
 import { type ReaderOptions, type Settled, settlePath, settleReaderOptions } from './options.js'
+import { Batch, type RecordBatch } from './record-batch.js'
+import { checkAdvice } from './space-hints.js'
 
 /** One record of a journal. */
 export interface JournalRecord {
@@ -21,20 +23,6 @@ export interface JournalRecord {
    * The record. Never reused: a view on a chunk of up to 1 MiB, which it keeps alive, so copy what you keep for long.
    */
   readonly payload: Buffer
-}
-
-/** Many records of a journal that stand one directly after the other, checked. */
-export interface RecordBatch {
-  readonly count: number
-  /** Where the first frame begins. */
-  readonly lsn: Lsn
-  readonly endLsn: Lsn
-  /** Whole frames; never reused. */
-  readonly bytes: Buffer
-  /** `count + 1` offsets in `bytes`: frame i stands from `offsets[i]` to `offsets[i + 1]`. */
-  readonly offsets: Int32Array
-  /** The payload of record i, a view on `bytes`. */
-  payload(index: number): Buffer
 }
 
 /**
@@ -96,6 +84,8 @@ export class JournalReader implements Disposable {
   #isClosed = false
   /** A read is under way, into the kernel's memory. */
   #isBusy = false
+  /** How many advices are under way. */
+  #advising = 0
   /** Behind the last record that was given out. The cursor is ahead of it, by up to a batch. */
   #position = 0
 
@@ -260,18 +250,50 @@ export class JournalReader implements Disposable {
     return scanned
   }
 
+  /**
+   * Tells the system how `length` bytes of the file from `offset` on will be used; a length of 0 reaches to the end. Resolves
+   * to false where nobody listens: without the native addon. Rejects with ERR_FSYS_IO, ERR_FSYS_CLOSED, or a RangeError or
+   * TypeError for what is no advice on a range.
+   */
+  async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
+    this.#checkOpen()
+    checkAdvice(offset, length, advice)
+    this.#advising++
+    try {
+      return await this.#file.advise(offset, length, advice)
+    } catch (error) {
+      throw this.#failure(error)
+    } finally {
+      this.#advising--
+      this.#releaseUnused()
+    }
+  }
+
+  /** As `advise`, without letting anything else run in this thread. */
+  adviseSync(offset: number, length: number, advice: Advice): boolean {
+    this.#checkOpen()
+    checkAdvice(offset, length, advice)
+    try {
+      return this.#file.adviseSync(offset, length, advice)
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
   /** Lets go of the file. Idempotent. A read that is under way goes to its end first, and is then refused. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (!this.#isBusy) this.#release()
+    this.#releaseUnused()
   }
 
   [Symbol.dispose](): void {
     this.close()
   }
 
-  #release(): void {
+  /** When it is closed, and nothing works on its file and its memory any more. */
+  #releaseUnused(): void {
+    if (!this.#isClosed || this.#isBusy || this.#advising > 0) return
     this.#options.memory.release(this.#kernel)
     try {
       this.#file.closeSync()
@@ -347,7 +369,7 @@ export class JournalReader implements Disposable {
 
   #endRead(): void {
     this.#isBusy = false
-    if (this.#isClosed) this.#release()
+    this.#releaseUnused()
   }
 
   /** A loop was left in the middle of a batch: what it was not given is read again. */
@@ -382,34 +404,6 @@ export class JournalReader implements Disposable {
       `cannot read journal ${JSON.stringify(path)}: the record at LSN ${lsn} has ${payloadBytes} bytes, over the limit of ` +
         `${this.#options.recordBytesMax}`,
       { path, lsn },
-    )
-  }
-}
-
-class Batch implements RecordBatch {
-  readonly bytes: Buffer
-  readonly offsets: Int32Array
-  readonly lsn: Lsn
-
-  constructor(bytes: Buffer, offsets: Int32Array, lsn: Lsn) {
-    this.bytes = bytes
-    this.offsets = offsets
-    this.lsn = lsn
-  }
-
-  get count(): number {
-    return this.offsets.length - 1
-  }
-
-  get endLsn(): Lsn {
-    return (this.lsn + this.bytes.length) as Lsn
-  }
-
-  payload(index: number): Buffer {
-    const { offsets } = this
-    return this.bytes.subarray(
-      (offsets[index] as number) + HEADER_BYTES,
-      (offsets[index + 1] as number) - CHECKSUM_BYTES,
     )
   }
 }

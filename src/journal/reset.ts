@@ -5,6 +5,7 @@ import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, storageFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageFile } from '../storage/storage.js'
+import { lockDescription } from './description-lock.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { acquireLock } from './lock.js'
 import { MarkKeeper, readMark } from './mark.js'
@@ -70,6 +71,7 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
     const facts = yield* call(file, 'stat')
     const unregister = register(storage, facts, path, 1, attempt)
     try {
+      yield* lockDescription(storage, file, path, attempt)
       const recovered: Recovered = { storage, path, file, origin: 0 }
       const findings = yield* examine(recovered, kernel, yield* readMark(storage, markPath(path), facts), 'skip')
       if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)

@@ -23,6 +23,8 @@ export interface Writer {
   tripFor(durableLsn: number): Trip | undefined
   /** The same for a blocking trip. */
   blockingTripFor(durableLsn: number): Trip | undefined
+  /** From now until it has ended, this operation counts as unfinished too. */
+  track<Value>(operation: Promise<Value>): Promise<Value>
   /** Calls back as soon as no write and no sync is unfinished: at once if that is so. */
   whenIdle(callback: () => void): void
   /** Something has failed: no write begins after the unfinished one, so that nothing lands behind a hole or a cut. */

@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { getSystemErrorMap } from 'node:util'
 
 /**
  * The native addon of native/, which is optional. It is loaded when it is first asked for, once a thread; never throws: where
@@ -190,7 +191,11 @@ export const HOLDER_IS_A_DESCRIPTION: number = 2 ** 31
 /** Grows with every change of what the addon offers; native/addon.c has the same number. */
 const INTERFACE_VERSION = 1
 
-const errorCodes = new Map(Object.entries(constants.errno).map(([code, errno]) => [errno, code]))
+/** Where one number has several names, the one that libuv uses. */
+const errorCodes = new Map([
+  ...Object.entries(constants.errno).map(([code, errno]): [number, string] => [errno, code]),
+  ...Array.from(getSystemErrorMap(), ([errno, [code]]): [number, string] => [-errno, code]),
+])
 
 let found: NativeAddonFound | undefined
 

@@ -1,10 +1,18 @@
-import { FallocateMode, How, type NativeAddon, type NativeCallback, nativeError } from '../platform/native-addon.js'
+import {
+  FallocateMode,
+  HOLDER_IS_A_DESCRIPTION,
+  How,
+  Advice as NativeAdvice,
+  type NativeAddon,
+  type NativeCallback,
+  nativeError,
+} from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
-import type { StorageFile } from './storage.js'
+import type { Advice, LockAnswer, StorageFile } from './storage.js'
 
 /**
  * An open file that is written by the native addon: with the sync in one trip, and so that an unfinished write can be
- * waited for. It also has calls that Node has not; everything else goes by Node's own.
+ * waited for. It also has calls that Node has not. Everything else goes by Node's own.
  */
 export class NativeFile extends NodeFile {
   readonly #addon: NativeAddon
@@ -37,6 +45,41 @@ export class NativeFile extends NodeFile {
 
   writeThroughSync(source: Uint8Array, position: number): void {
     this.#block(source, position, How.writeWithDsync)
+  }
+
+  override async preallocate(position: number, length: number): Promise<boolean> {
+    const { keepSize } = FallocateMode
+    return canBe(
+      await this.#wait((callback) => this.#addon.fallocate(this.fd, keepSize, position, length, callback)),
+      'fallocate',
+    )
+  }
+
+  override preallocateSync(position: number, length: number): boolean {
+    return canBe(this.#addon.fallocateSync(this.fd, FallocateMode.keepSize, position, length), 'fallocate')
+  }
+
+  override async advise(position: number, length: number, advice: Advice): Promise<boolean> {
+    const number = ADVICE[advice]
+    return canBe(
+      await this.#wait((callback) => this.#addon.fadvise(this.fd, position, length, number, callback)),
+      'posix_fadvise',
+    )
+  }
+
+  override adviseSync(position: number, length: number, advice: Advice): boolean {
+    return canBe(this.#addon.fadviseSync(this.fd, position, length, ADVICE[advice]), 'posix_fadvise')
+  }
+
+  /** Takes no time. */
+  override lockSync(): LockAnswer {
+    const result = this.#addon.lockSync(this.fd)
+    if (result === 0) return { state: 'taken' }
+    const error = nativeError(result, 'fcntl')
+    if (error.code !== 'EAGAIN' && error.code !== 'EACCES') return { state: 'none', reason: error.message }
+    const holder = this.#addon.lockHolderSync(this.fd)
+    const isProcess = holder > 0 && holder !== HOLDER_IS_A_DESCRIPTION
+    return { state: 'held', ...(isProcess ? { pid: holder } : {}) }
   }
 
   finishSync(): void {
@@ -119,6 +162,15 @@ export class NativeFile extends NodeFile {
       else this.#unfinished.add(operation)
     })
   }
+}
+
+const ADVICE: Readonly<Record<Advice, number>> = {
+  normal: NativeAdvice.normal,
+  sequential: NativeAdvice.sequential,
+  random: NativeAdvice.random,
+  'will-need': NativeAdvice.willNeed,
+  'dont-need': NativeAdvice.dontNeed,
+  'no-reuse': NativeAdvice.noReuse,
 }
 
 const HOLE = FallocateMode.keepSize | FallocateMode.punchHole

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 
 import { birthTimeOf } from '../platform/birth-times.js'
-import type { FileFacts, StorageFile } from './storage.js'
+import type { Advice, FileFacts, LockAnswer, StorageFile } from './storage.js'
 
 /**
  * An open file by its descriptor. One promise a call and no `FileHandle`, which costs more and closes itself when it is
@@ -159,6 +159,32 @@ export class NodeFile implements StorageFile {
 
   punchHoleSync(_position: number, _length: number): boolean {
     return false
+  }
+
+  /** Node has no such call; nor for advice. */
+  preallocate(_position: number, _length: number): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  preallocateSync(_position: number, _length: number): boolean {
+    return false
+  }
+
+  advise(_position: number, _length: number, _advice: Advice): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  adviseSync(_position: number, _length: number, _advice: Advice): boolean {
+    return false
+  }
+
+  /** Those that Node could take go with the process, and not with the file. */
+  lock(): Promise<LockAnswer> {
+    return Promise.resolve(this.lockSync())
+  }
+
+  lockSync(): LockAnswer {
+    return { state: 'none', reason: 'Node has no call for it' }
   }
 
   /** A second close does nothing: the number may belong to another file by then. */

@@ -151,6 +151,8 @@ const clock: Clock = {
     const timer = setTimeout(callback, delayMs).unref()
     return () => clearTimeout(timer)
   },
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  sleepSync: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   soon: (callback) => process.nextTick(callback),
 }
 

@@ -4,6 +4,7 @@ import { PlainOperation, type Operation } from './sim/operation.js'
 import { SimDirectory } from './sim/sim-directory.js'
 import { factsOf, SimFile } from './sim/sim-file.js'
 import type { SimProcess } from './sim/sim-process.js'
+import { TripFile } from './sim/trip-file.js'
 import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, StorageFile } from './storage.js'
 
 /**
@@ -105,7 +106,8 @@ export class SimStorage implements Storage {
     const work = (): SimFile => {
       process.checkOpenFiles(path)
       const node = process.tree.open(path, mode, permissions)
-      return new SimFile(process, process.opened(new FileDescription(node, path, mode)))
+      const description = process.opened(new FileDescription(node, path, mode))
+      return process.medium.rules.oneTrip ? new TripFile(process, description) : new SimFile(process, description)
     }
     return new PlainOperation(process, { kind: 'open', syscall: 'open', path, work })
   }

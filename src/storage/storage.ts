@@ -174,9 +174,36 @@ export interface StorageFile {
   /** Gives the blocks of a range back: it reads as zeros, and the size stays. False where that cannot be done. */
   punchHole(position: number, length: number): Promise<boolean>
   punchHoleSync(position: number, length: number): boolean
+  /**
+   * Sets aside the blocks of a range, past the end of the file too, whose size stays; a truncation gives back those past its
+   * end. False where that cannot be done.
+   */
+  preallocate(position: number, length: number): Promise<boolean>
+  preallocateSync(position: number, length: number): boolean
+  /** Tells the system how a range will be used; a length of 0 reaches to the end. False where nobody listens. */
+  advise(position: number, length: number, advice: Advice): Promise<boolean>
+  adviseSync(position: number, length: number, advice: Advice): boolean
+  /**
+   * Locks the whole file for this open description, if nobody else has it locked. The lock goes with the description. Does not
+   * wait for anybody.
+   */
+  lock(): Promise<LockAnswer>
+  lockSync(): LockAnswer
   close(): Promise<void>
   closeSync(): void
 }
+
+/** A lock is taken; or there is no such thing here; or somebody else has it, who can mostly not be named. */
+export type LockAnswer =
+  | { readonly state: 'taken' }
+  | { readonly state: 'none'; readonly reason: string }
+  | { readonly state: 'held'; readonly pid?: number }
+
+/**
+ * How a range of a file will be used, as posix_fadvise(2) knows it: in order, at random; soon, or not soon, so that the page
+ * cache reads it now or forgets what of it is on the disk; only once.
+ */
+export type Advice = 'normal' | 'sequential' | 'random' | 'will-need' | 'dont-need' | 'no-reuse'
 
 /**
  * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;
@@ -212,6 +239,8 @@ export interface Clock {
   now(): number
   /** Calls back once after so many milliseconds, without keeping the process alive. Returns what cancels it. */
   startTimer(delayMs: number, callback: () => void): () => void
+  sleep(ms: number): Promise<void>
+  sleepSync(ms: number): void
   /** Calls back before any I/O: after the current synchronous work, or, asked for in a microtask, when no more of them wait. */
   soon(callback: () => void): void
 }

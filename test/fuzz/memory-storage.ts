@@ -4,6 +4,7 @@ import type { Random } from '#src/storage/sim/random.js'
 import type {
   Clock,
   FileFacts,
+  LockAnswer,
   OpenMode,
   Owner,
   Owners,
@@ -182,6 +183,8 @@ export class MemoryStorage implements Storage {
 const CLOCK: Clock = {
   now: () => 0,
   startTimer: () => () => undefined,
+  sleep: () => Promise.resolve(),
+  sleepSync: () => {},
   soon: (callback) => process.nextTick(callback),
 }
 
@@ -278,6 +281,21 @@ class MemoryFile extends UnaskedOf implements StorageFile {
     this.#node.resize(size)
   }
 
+  preallocateSync(): boolean {
+    this.#step()
+    return false
+  }
+
+  adviseSync(): boolean {
+    this.#step()
+    return false
+  }
+
+  lockSync(): LockAnswer {
+    this.#step()
+    return { state: 'none', reason: 'it is in memory' }
+  }
+
   statSync(): FileFacts {
     this.#step()
     return this.#storage.factsOf(this.#node)
@@ -307,6 +325,18 @@ class MemoryFile extends UnaskedOf implements StorageFile {
 
   async truncate(size: number): Promise<void> {
     this.truncateSync(size)
+  }
+
+  async preallocate(): Promise<boolean> {
+    return this.preallocateSync()
+  }
+
+  async advise(): Promise<boolean> {
+    return this.adviseSync()
+  }
+
+  async lock(): Promise<LockAnswer> {
+    return this.lockSync()
   }
 
   async stat(): Promise<FileFacts> {

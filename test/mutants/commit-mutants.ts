@@ -277,7 +277,7 @@ export const commitMutants: readonly Mutant[] = [
     file: 'src/journal/log-space.ts',
     find: 'this.#files.blocking.dataSyncSync()',
     replace: 'this.#files.waiting.dataSyncSync()',
-    caughtBy: { test: UNDER_WAY, named: 'does not confirm what a failed write-back has lost' },
+    caughtBy: { test: UNDER_WAY, named: 'does not confirm what a failed write-back has lost, cached' },
   },
   {
     name: 'append takes records over recordBytesMax',
@@ -334,6 +334,50 @@ export const commitMutants: readonly Mutant[] = [
     find: "trip === 'all' || this.#writtenLsn === durableLsn",
     replace: 'true',
     caughtBy: { seeds: 3000 },
+  },
+  {
+    name: 'a blocking trip begins beside an unfinished sync of the same description',
+    breaks: 'D1 D5',
+    file: DIRECT_WRITER,
+    find: 'return this.isBusy ? undefined : this.#bestOf(',
+    replace: 'return this.#bestOf(',
+    caughtBy: { test: UNDER_WAY, named: 'does not confirm what a failed write-back has lost, direct' },
+  },
+  {
+    name: 'a blocking sync does not wait for the unfinished write',
+    breaks: 'D4b',
+    file: COMMITTER,
+    find: '      this.#writer.finishSync()\n      const trip',
+    replace: '      const trip',
+    caughtBy: { test: 'journal/blocking-beside', named: 'syncThroughSync needs no promise' },
+  },
+  {
+    name: 'a blocking trip is not synced',
+    breaks: 'D1',
+    file: 'src/storage/native-file.ts',
+    find: 'this.#block(source, position, How.writeAndSync)',
+    replace: 'this.#block(source, position, How.writeOnly)',
+    caughtBy: { test: 'native/native-file', named: 'hears of a failed sync, blocking and waiting' },
+  },
+  {
+    name: 'a disk that is too full to set blocks aside poisons',
+    breaks: 'D5',
+    file: JOURNAL,
+    find: 'return this.#hints.preallocateSync(offset, length)',
+    replace: `try {
+      return this.#hints.preallocateSync(offset, length)
+    } catch (error) {
+      throw this.#committer.poison(error, 'write to')
+    }`,
+    caughtBy: { test: 'journal/preallocate', named: 'a full disk is an error to its caller alone' },
+  },
+  {
+    name: 'the file is closed while blocks of it are set aside',
+    breaks: 'D4b',
+    file: JOURNAL,
+    find: 'return this.#writer.track(this.#hints.preallocate(offset, length))',
+    replace: 'return this.#hints.preallocate(offset, length)',
+    caughtBy: { test: 'journal/preallocate', named: 'the file stays open until an unfinished call has returned' },
   },
   {
     name: 'a blocking write takes the sector of an unfinished one',

@@ -7,6 +7,22 @@ const OWNERS = 'src/platform/owners.ts'
 /** Faults in who may write, and until when. */
 export const lockMutants: readonly Mutant[] = [
   {
+    name: 'the file itself is not locked',
+    breaks: 'D8',
+    file: 'src/journal/open.ts',
+    find: 'yield* lockDescription(storage, file, path, attempt)',
+    replace: "{ inUse: 'OFD' } as const",
+    caughtBy: { test: 'journal/file-lock', named: 'a hard link to a journal that another process has open' },
+  },
+  {
+    name: 'a lock that is held is taken for one that there is not',
+    breaks: 'D8',
+    file: 'src/storage/native-file.ts',
+    find: "if (error.code !== 'EAGAIN' && error.code !== 'EACCES') return",
+    replace: 'return',
+    caughtBy: { test: 'journal/file-lock', named: 'a hard link to a journal that another process has open' },
+  },
+  {
     name: 'a lock is judged across pid namespaces',
     breaks: 'D8',
     file: OWNERS,
@@ -98,8 +114,8 @@ export const lockMutants: readonly Mutant[] = [
     name: 'the lock is released before the files are closed',
     breaks: 'D8',
     file: JOURNAL,
-    find: "    this.#state = 'closed'\n    this.#forgetAtExit()\n",
-    replace: "    this.#state = 'closed'\n    this.#opened.lock.releaseSync()\n    this.#forgetAtExit()\n",
+    find: '    this.#forgetAtExit()\n',
+    replace: '    this.#opened.lock.releaseSync()\n    this.#forgetAtExit()\n',
     caughtBy: { test: 'journal/lock', named: 'the lock goes last' },
   },
 ]

@@ -32,8 +32,11 @@ export interface Counts {
   closesInFlight: number
   liveReads: number
   directLives: number
+  /** Lives in which a write and its sync were one call. */
+  oneTripLives: number
   /** Blocking calls that were refused in direct mode. */
   busyCalls: number
+  preallocations: number
 }
 
 export function noCounts(): Counts {
@@ -63,7 +66,9 @@ export function noCounts(): Counts {
     closesInFlight: 0,
     liveReads: 0,
     directLives: 0,
+    oneTripLives: 0,
     busyCalls: 0,
+    preallocations: 0,
   }
 }
 

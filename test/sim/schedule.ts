@@ -58,11 +58,13 @@ class Schedule {
   constructor(choices: Choices, { traceLines = 0, areRecordsHuge = false }: ScheduleOptions) {
     this.#choices = choices
     const hasMark = !choices.chance(0.1)
+    const oneTrip = choices.chance(0.4)
     const disk = new SimDisk({
       choices,
       traceLines,
       sectorBytes: choices.chance(0.3) ? 4096 : 512,
       birthTimes: hasMark,
+      oneTrip,
     })
     // More than 64 KiB at a time is written by writes that wait.
     const areLarge = !areRecordsHuge && choices.chance(0.05)
@@ -70,10 +72,11 @@ class Schedule {
       logBufferBytes: areLarge ? 131_072 : choices.chance(0.5) ? 65_536 : 4096,
       direct: choices.chance(0.25),
       zeroAheadBytes: choices.pick([0, 8192, 32_768]),
+      keepPreallocated: choices.chance(0.5),
       // Without a mark, a hole that a power cut left cannot be told from a gap of an older writer.
       gaps: hasMark ? 'refuse' : 'cut',
     } as const
-    this.world = new World(disk, options, hasMark)
+    this.world = new World(disk, options, hasMark, oneTrip)
     this.#sizes = sizeGenerator(choices, areRecordsHuge ? 'huge' : areLarge ? 'large' : 'any')
   }
 
@@ -135,6 +138,7 @@ class Schedule {
       const end = model.isCacheDropped ? model.survived(disk.image(PATH), 'kill') : cleanEnd
       model.opened(journal.nextLsn, end)
       if (journal.info.isDirect) counts.directLives++
+      if (world.isOneTrip) counts.oneTripLives++
       world.observe(journal)
       this.#refuseOthers()
       await new Tasks(world, this.#choices, this.#sizes, storage, journal).run()

@@ -61,7 +61,7 @@ export class Tasks {
   async #step(): Promise<void> {
     const world = this.#world
     const journal = this.#journal
-    switch (this.#choices.below(14)) {
+    switch (this.#choices.below(15)) {
       case 0:
         world.append(journal, this.#sizes())
         return
@@ -100,8 +100,26 @@ export class Tasks {
         if (durable !== undefined) world.confirm(durable, lsn)
         return
       }
+      case 10:
+        await this.#preallocate()
+        return
       default:
         await world.commit(journal, this.#sizes())
+    }
+  }
+
+  /** Changes nothing that anybody could read. When it fails, that is nobody's business but the caller's (D5). */
+  async #preallocate(): Promise<void> {
+    const journal = this.#journal
+    const offset = this.#choices.below(journal.nextLsn + 10_000)
+    const length = 1 + this.#choices.below(30_000)
+    try {
+      if (this.#choices.chance(0.5)) await journal.preallocate(offset, length)
+      else journal.preallocateSync(offset, length)
+      this.#world.counts.preallocations++
+    } catch (error) {
+      this.#world.expectedFailure(error, 'work')
+      if (isCrash(error) || codeOf(error) === 'ERR_FSYS_POISONED' || codeOf(error) === 'ERR_FSYS_CLOSED') throw error
     }
   }
 

@@ -18,16 +18,19 @@ export class World {
   readonly options: JournalOptions
   /** False: the file system keeps no birth times, so there is no mark. */
   readonly hasMark: boolean
+  /** A write and its sync are one call, which can be waited for. */
+  readonly isOneTrip: boolean
   /** Something has been made to go wrong: calls may fail, with the codes that there are for it. */
   isFaulty = false
   /** Somebody has closed the journal, or lets go of it: calls may be refused. */
   isClosing = false
   #stamp = 0
 
-  constructor(disk: SimDisk, options: JournalOptions, hasMark: boolean) {
+  constructor(disk: SimDisk, options: JournalOptions, hasMark: boolean, isOneTrip = false) {
     this.disk = disk
     this.options = options
     this.hasMark = hasMark
+    this.isOneTrip = isOneTrip
     disk.makeDirectory('/data')
   }
 
@@ -73,12 +76,15 @@ export class World {
     this.model.confirmed(durable)
   }
 
-  /** A blocking call. In direct mode it may be refused while a write is unfinished; then nothing has happened. */
+  /**
+   * A blocking call. In direct mode it may be refused while a write is unfinished that cannot be waited for; then nothing has
+   * happened.
+   */
   block<Value>(work: () => Value): Value | undefined {
     try {
       return work()
     } catch (error) {
-      if (this.options.direct !== true || codeOf(error) !== 'ERR_FSYS_BUSY') throw error
+      if (this.options.direct !== true || this.isOneTrip || codeOf(error) !== 'ERR_FSYS_BUSY') throw error
       this.counts.busyCalls++
       return undefined
     }
@@ -133,7 +139,7 @@ export class World {
 
   #countFailure({ syscall }: NodeJS.ErrnoException): void {
     if (syscall === 'write') this.counts.failedWrites++
-    else this.counts.failedSyncs++
+    else if (syscall === 'fdatasync') this.counts.failedSyncs++
   }
 }
 

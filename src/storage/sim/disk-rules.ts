@@ -52,6 +52,15 @@ export interface DiskRules {
   readonly kernelCopies: boolean
   /** Whether a range can be given back (`punchHole`). Default true. */
   readonly holes: boolean
+  /**
+   * Whether a write and its sync can be one call, and unfinished writes can be waited for, as by the native addon
+   * (`writeAndSync`, `writeThrough`, `finishSync`). Default false.
+   */
+  readonly oneTrip: boolean
+  /** Whether blocks can be set aside (`preallocate`). Default true. */
+  readonly preallocation: boolean
+  /** Whether open files can be locked (`lock`). Default true. */
+  readonly fileLocks: boolean
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -72,6 +81,9 @@ export const DEFAULT_RULES: DiskRules = {
   reflinks: false,
   kernelCopies: true,
   holes: true,
+  oneTrip: false,
+  preallocation: true,
+  fileLocks: true,
   inodeReuse: 0.5,
 }
 

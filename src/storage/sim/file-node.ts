@@ -1,9 +1,11 @@
 import { AttributeStore, initialAttributes } from './attributes.js'
 import type { DirectoryNode } from './directory-node.js'
 import { fateBy, type Fate } from './fate.js'
+import type { FileDescription } from './file-description.js'
 import type { Identity } from './inode-table.js'
 import type { Medium } from './medium.js'
 import { allocate } from './memory.js'
+import { PageRanges } from './page-ranges.js'
 import { systemError } from './sim-errors.js'
 import { PAGE_BYTES, SparseBytes } from './sparse-bytes.js'
 import { applyChange, changesAfterFailure, changesOutside, survivingContent, type Change } from './survival.js'
@@ -20,12 +22,16 @@ export class FileNode {
   readonly attributes: AttributeStore
   links = 0
   openings = 0
+  /** Which open file has it locked. */
+  lockHolder: FileDescription | undefined
   /** The only directory that has ever held a name of the file; undefined once there were two. */
   home: DirectoryNode | undefined
   readonly #medium: Medium
   #cached = new SparseBytes()
   #durable = new SparseBytes()
   #changes: Change[] = []
+  /** Pages that are set aside; those with memory can be among them. */
+  #reserved = new PageRanges()
   #sequence = 0
   #errors = 0
   #isErrorSeen = true
@@ -53,8 +59,10 @@ export class FileNode {
     return this.#medium.isReadOnly
   }
 
+  /** How many pages it takes of the disk. */
   get pageCount(): number {
-    return this.#cached.pageCount
+    const { pageCount, pages } = this.#cached
+    return this.#reserved.isEmpty ? pageCount : pageCount + this.#reserved.countWithout(pages)
   }
 
   read(target: Uint8Array, position: number): number {
@@ -68,9 +76,9 @@ export class FileNode {
     const length = this.#roomFor(position, source.length)
     if (length === 0) return 0
     this.#touch()
-    const pagesBefore = this.#cached.pageCount
+    const pagesBefore = this.pageCount
     this.#cached.copyFrom(length === source.length ? source : source.subarray(0, length), position)
-    this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
+    this.#medium.usedBytes += (this.pageCount - pagesBefore) * PAGE_BYTES
     const sizeBefore = this.size
     const size = Math.max(sizeBefore, position + length)
     this.#cached.resize(size)
@@ -86,12 +94,13 @@ export class FileNode {
 
   truncate(size: number): void {
     const sizeBefore = this.size
-    if (size === sizeBefore) return
     if (size > this.#medium.rules.fileBytesMax) throw systemError('EFBIG', 'ftruncate')
     this.#touch()
-    const pagesBefore = this.#cached.pageCount
+    const pagesBefore = this.pageCount
+    if (size <= sizeBefore) this.#reserved.cutFrom(Math.ceil(size / PAGE_BYTES))
     this.#cached.resize(size)
-    this.#medium.usedBytes -= (pagesBefore - this.#cached.pageCount) * PAGE_BYTES
+    this.#medium.usedBytes -= (pagesBefore - this.pageCount) * PAGE_BYTES
+    if (size === sizeBefore) return
     this.#sequence += 1
     const isCut = size < sizeBefore
     this.#changes.push({ sequence: this.#sequence, sizeBefore, size, isCut, position: size, image: undefined })
@@ -101,6 +110,21 @@ export class FileNode {
   punchHole(position: number, length: number): void {
     const end = Math.min(position + length, this.size)
     if (end > position) this.write(allocate(end - position).fill(0), position)
+  }
+
+  /** Sets pages aside. A power cut gives them back. */
+  preallocate(position: number, length: number): void {
+    if (length === 0) throw systemError('EINVAL', 'fallocate')
+    if (position + length > this.#medium.rules.fileBytesMax) throw systemError('EFBIG', 'fallocate')
+    const before = this.#reserved.clone()
+    const pagesBefore = this.pageCount
+    this.#reserved.add(Math.floor(position / PAGE_BYTES), Math.ceil((position + length) / PAGE_BYTES))
+    const bytes = (this.pageCount - pagesBefore) * PAGE_BYTES
+    if (this.#medium.usedBytes + bytes > this.#medium.capacityBytes) {
+      this.#reserved = before
+      throw systemError('ENOSPC', 'fallocate')
+    }
+    this.#medium.usedBytes += bytes
   }
 
   /** Makes durable what had changed up to this change; later ones wait. */
@@ -156,10 +180,10 @@ export class FileNode {
 
   /** Forgets what is cached and need not be: reads see again what the disk has. */
   evict(): void {
-    const pagesBefore = this.#cached.pageCount
+    const pagesBefore = this.pageCount
     this.#cached = this.#durable.clone()
     for (const change of this.#changes) applyChange(this.#cached, change)
-    this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
+    this.#medium.usedBytes += (this.pageCount - pagesBefore) * PAGE_BYTES
   }
 
   /** The bits of one byte rot; where that is not seen before the disk is read again, the cache is well. */
@@ -201,7 +225,7 @@ export class FileNode {
     let free = this.#medium.capacityBytes - this.#medium.usedBytes
     if (free === Infinity) return length
     for (let at = position - (position % PAGE_BYTES); at < position + length; at += PAGE_BYTES) {
-      if (this.#cached.hasPage(at / PAGE_BYTES)) continue
+      if (this.#cached.hasPage(at / PAGE_BYTES) || this.#reserved.has(at / PAGE_BYTES)) continue
       free -= PAGE_BYTES
       if (free < 0) return Math.max(0, at - position)
     }

@@ -37,13 +37,22 @@ export class ReadOperation extends Operation<number> {
 export class WriteOperation extends Operation<number> {
   readonly kind = 'write'
   readonly #file: FileDescription
+  readonly #isOwnSync: boolean
   #source: Uint8Array
   #written = 0
 
-  constructor(caller: SimProcess, file: FileDescription, source: Uint8Array, position: number) {
+  /** `isOwnSync`: what it has written is durable when it answers. */
+  constructor(
+    caller: SimProcess,
+    file: FileDescription,
+    source: Uint8Array,
+    position: number,
+    isOwnSync: boolean = file.mode === 'direct-through',
+  ) {
     super(caller, file.path, file, position, source.length)
     this.#file = file
     this.#source = source
+    this.#isOwnSync = isOwnSync
   }
 
   get source(): Uint8Array {
@@ -68,7 +77,7 @@ export class WriteOperation extends Operation<number> {
   finish(): number {
     this.#write(this.#source.length)
     if (this.#written === 0 && this.#source.length > 0 && this.limit > 0) throw systemError('ENOSPC', 'write')
-    if (this.#file.mode === 'direct-through') {
+    if (this.#isOwnSync) {
       this.#file.fileToChange('write', 'EBADF').persistBytes(checkPosition(this.position), this.#written)
     }
     return this.#written

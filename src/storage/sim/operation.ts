@@ -10,6 +10,9 @@ export type OperationKind =
   | 'dataSync'
   | 'sync'
   | 'truncate'
+  | 'preallocate'
+  | 'advise'
+  | 'lock'
   | 'stat'
   | 'close'
   | 'realPath'
@@ -124,6 +127,7 @@ interface PlainSpec<Result> {
   readonly path: string
   readonly to?: string
   readonly description?: FileDescription
+  readonly position?: number
   readonly length?: number
   work(): Result
 }
@@ -134,7 +138,7 @@ export class PlainOperation<Result> extends Operation<Result> {
   readonly #spec: PlainSpec<Result>
 
   constructor(caller: SimProcess, spec: PlainSpec<Result>) {
-    super(caller, spec.path, spec.description, undefined, spec.length, spec.to)
+    super(caller, spec.path, spec.description, spec.position, spec.length, spec.to)
     this.kind = spec.kind
     this.#spec = spec
   }

@@ -1,4 +1,4 @@
-import type { FileFacts, StorageFile } from '../storage.js'
+import type { FileFacts, LockAnswer, StorageFile } from '../storage.js'
 import { type Attributes, initialAttributes, SIM_USER } from './attributes.js'
 import type { Node } from './directory-node.js'
 import type { FileDescription } from './file-description.js'
@@ -65,6 +65,30 @@ export class SimFile implements StorageFile {
 
   truncateSync(size: number): void {
     this.#block('ftruncate', this.#truncating(size))
+  }
+
+  preallocate(position: number, length: number): Promise<boolean> {
+    return this.#issue('fallocate', this.#preallocating(position, length))
+  }
+
+  preallocateSync(position: number, length: number): boolean {
+    return this.#block('fallocate', this.#preallocating(position, length))
+  }
+
+  advise(position: number, length: number): Promise<boolean> {
+    return this.#issue('posix_fadvise', this.#advising(position, length))
+  }
+
+  adviseSync(position: number, length: number): boolean {
+    return this.#block('posix_fadvise', this.#advising(position, length))
+  }
+
+  lock(): Promise<LockAnswer> {
+    return this.#issue('fcntl', this.#locking())
+  }
+
+  lockSync(): LockAnswer {
+    return this.#block('fcntl', this.#locking())
   }
 
   stat(): Promise<FileFacts> {
@@ -154,6 +178,58 @@ export class SimFile implements StorageFile {
       length: size,
       work,
     })
+  }
+
+  #preallocating(position: number, length: number): Operation<boolean> {
+    const description = this.#description
+    const work = (): boolean => {
+      const node = description.fileToChange('fallocate', 'EBADF')
+      if (!this.#process.medium.rules.preallocation) return false
+      node.preallocate(checkPosition(position), checkPosition(length))
+      return true
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, {
+      kind: 'preallocate',
+      syscall: 'fallocate',
+      path,
+      description,
+      position,
+      length,
+      work,
+    })
+  }
+
+  /** Nothing here is faster for it. */
+  #advising(position: number, length: number): Operation<boolean> {
+    const description = this.#description
+    const work = (): boolean => {
+      if (description.isClosed) throw systemError('EBADF', 'posix_fadvise')
+      return true
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, {
+      kind: 'advise',
+      syscall: 'posix_fadvise',
+      path,
+      description,
+      position,
+      length,
+      work,
+    })
+  }
+
+  #locking(): Operation<LockAnswer> {
+    const description = this.#description
+    const work = (): LockAnswer => {
+      const node = description.fileToChange('fcntl', 'EBADF')
+      if (!this.#process.medium.rules.fileLocks) return { state: 'none', reason: 'ENOLCK: fcntl' }
+      if (node.lockHolder !== undefined && node.lockHolder !== description) return { state: 'held' }
+      node.lockHolder = description
+      return { state: 'taken' }
+    }
+    const { path } = description
+    return new PlainOperation(this.#process, { kind: 'lock', syscall: 'fcntl', path, description, work })
   }
 
   #statFinding(): Operation<FileFacts> {

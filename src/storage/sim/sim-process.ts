@@ -32,6 +32,11 @@ export class SimProcess {
     this.clock = {
       now: () => machine.scheduler.now,
       soon: (callback) => machine.scheduler.soon(callback),
+      sleep: (ms) => machine.scheduler.sleepWaiting(ms),
+      sleepSync: (ms) => {
+        machine.scheduler.sleep(ms)
+        machine.scheduler.pass()
+      },
       startTimer: (delayMs, callback) =>
         this.isAlive ? machine.scheduler.startTimer(this, delayMs, callback) : () => undefined,
     }
@@ -108,7 +113,10 @@ export class SimProcess {
   closed(description: FileDescription): void {
     description.isClosed = true
     this.#open.delete(description)
-    if (description.node.kind === 'file') this.tree.closed(description.node)
+    const { node } = description
+    if (node.kind !== 'file') return
+    if (node.lockHolder === description) node.lockHolder = undefined
+    this.tree.closed(node)
   }
 
   /** Makes a call that waits. */
@@ -135,6 +143,15 @@ export class SimProcess {
     if (operation.isLong) scheduler.pass()
     this.#mustLive()
     return this.#machine.complete(operation)
+  }
+
+  /** Blocks until a call that waits has been answered. */
+  finish<Result>(operation: Operation<Result>): Result {
+    this.#mustLive()
+    this.#machine.scheduler.finish(operation)
+    this.#mustLive()
+    if (operation.error !== undefined) throw operation.error
+    return operation.result as Result
   }
 
   over(operation: Operation): void {

@@ -81,6 +81,27 @@ export class SimScheduler {
     }
   }
 
+  /** Time passes for one who waits, and nobody else. It ends even if the power is cut: whoever wakes finds out by its next call. */
+  sleepWaiting(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#now += ms
+      this.soon(resolve)
+    })
+  }
+
+  /** Somebody blocks until this operation has been answered. */
+  finish(operation: Operation): void {
+    this.pass()
+    while (operation.stage === 'issued' || operation.stage === 'begun') {
+      const place = this.#operations.indexOf(operation)
+      if (place >= 0) this.#advance(place, false)
+      else this.#skipToNext()
+    }
+    if (operation.stage !== 'landed') return
+    this.#takeOut(this.#operations.indexOf(operation))
+    this.#answer(operation)
+  }
+
   /** A blocking call is slow. */
   sleep(ms: number): void {
     this.#now += ms

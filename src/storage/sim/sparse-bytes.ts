@@ -22,6 +22,11 @@ export class SparseBytes {
     return this.#pages.size
   }
 
+  /** Which those are. */
+  get pages(): Iterable<number> {
+    return this.#pages.keys()
+  }
+
   hasPage(index: number): boolean {
     return this.#pages.has(index)
   }

@@ -77,6 +77,22 @@ class HandSteppedSpace implements LogSpace {
 
   dataSyncSync(): void {}
 
+  preallocate(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  preallocateSync(): boolean {
+    return false
+  }
+
+  advise(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  adviseSync(): boolean {
+    return false
+  }
+
   truncateSync(lsn: number): void {
     this.file = this.file.slice(0, lsn)
     this.endLsn = lsn
