@@ -228,6 +228,8 @@ async function crashEverywhere(wanted: Case, method: Method, fates = 3): Promise
       isDone = true
       if (process.platform === 'linux') assert.equal(handle.activeMethod, method)
       handle.close()
+      // One more call, for a crash after all is done.
+      await storage.stat('/data')
     })
     check(disk, isDone)
     await world.check(async (storage) => {
@@ -267,6 +269,7 @@ test('what others have made and not synced is made durable by what changes it', 
         await act(handle)
         isDone = true
         handle.close()
+        await storage.stat('/data')
       })
       const found = textAt(world.disk, name === 'rename' ? 'b' : 'a')
       if (isDone) assert.equal(found?.length, name === 'append' ? 8 : name === 'truncate' ? 1 : 7, name)
