@@ -73,7 +73,7 @@ export function writeDraft(
       const { notDirect } = yield* writeContent({ file, direct }, source, () => options.signal?.throwIfAborted())
       if (notDirect !== undefined) context.durability.fallBack(notDirect)
     } finally {
-      if (direct !== undefined) yield* call(direct, 'close')
+      if (direct !== undefined) yield* closeQuietly(direct)
     }
   })
 }

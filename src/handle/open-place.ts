@@ -1,6 +1,6 @@
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, OpenMode, StorageFile } from '../storage/storage.js'
-import { confirmNames, notAFile } from './atomic-write.js'
+import { closeQuietly, confirmNames, notAFile } from './atomic-write.js'
 import type { HandleContext } from './context.js'
 import { atPlace, type Place } from './scope.js'
 
@@ -19,7 +19,8 @@ export function* withFile<Result>(
     if (!facts.isFile) throw notAFile(place.name)
     return yield* work(file, facts)
   } finally {
-    yield* call(file, 'close')
+    // What counts has been synced, or was only read.
+    yield* closeQuietly(file)
   }
 }
 

@@ -130,8 +130,12 @@ export class AbortableSource implements ByteSource {
 class AsyncSource implements ByteSource {
   readonly isWhole = false
   readonly #pieces: AsyncIterator<Data>
+  readonly #stream: Partial<NodeStream> | undefined
 
-  constructor(pieces: AsyncIterable<Data>) {
+  constructor(pieces: AsyncIterable<Data> & Partial<NodeStream>) {
+    this.#stream = typeof pieces.destroy === 'function' ? pieces : undefined
+    // It may fail before anybody asks for its first piece. Whoever asks then hears of it.
+    this.#stream?.on?.('error', () => undefined)
     this.#pieces = pieces[Symbol.asyncIterator]()
   }
 
@@ -145,8 +149,19 @@ class AsyncSource implements ByteSource {
   }
 
   async close(): Promise<void> {
-    await this.#pieces.return?.()
+    // An iterator that has not begun ends without telling its stream.
+    if (this.#stream === undefined) await this.#pieces.return?.()
+    else this.#stream.destroy?.()
   }
 
-  closeSync(): void {}
+  /** For a blocking call that has refused it. */
+  closeSync(): void {
+    this.#stream?.destroy?.()
+  }
+}
+
+/** What there is of a stream of Node. */
+interface NodeStream {
+  on(event: 'error', listener: () => void): unknown
+  destroy(): unknown
 }

@@ -87,6 +87,11 @@ export class SimDisk {
     return this.#processOf(storage).death
   }
 
+  /** How many files and directories a process has open: one that has done its work should have none. */
+  openFilesOf(storage: SimStorage): number {
+    return this.#processOf(storage).openFiles
+  }
+
   /** Asked about each operation; see faults.ts for ready-made ones. */
   get faults(): FaultHook | undefined {
     return this.#machine.faults

@@ -186,7 +186,8 @@ export class Tree {
     const { directory, name, node } = this.#find(call, plain, false)
     if (node) throw failure('EEXIST', call)
     this.#mustBeWritable(call, directory)
-    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, permissions)]])
+    const bits = permissions === undefined ? undefined : permissions & ~this.#medium.rules.umask
+    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, bits)]])
   }
 
   removeDirectory(target: Target): void {
@@ -273,7 +274,7 @@ export class Tree {
   }
 
   #createFile({ directory, name }: Place, permissions: number): FileNode {
-    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions)
+    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions & ~this.#medium.rules.umask)
     file.links = 1
     file.home = directory
     directory.change([[name, file]])
