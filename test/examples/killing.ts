@@ -18,8 +18,15 @@ export interface Ran {
   readonly stderr: string
 }
 
-/** Runs a program to its end, or, `killedAfter` so many lines and a few milliseconds, to that one; 0 is while it starts. */
-export async function runExample(words: readonly string[], input = '', killedAfter?: number): Promise<Ran> {
+/**
+ * Runs a program to its end, or until it is killed: a few milliseconds after so many lines, 0 being while it
+ * starts; or as soon as a promise resolves.
+ */
+export async function runExample(
+  words: readonly string[],
+  input = '',
+  killedAfter?: number | Promise<unknown>,
+): Promise<Ran> {
   const child = spawn(process.execPath, words, { stdio: 'pipe' })
   let [stdout, stderr] = ['', '']
   let isStruck = false
@@ -31,13 +38,14 @@ export async function runExample(words: readonly string[], input = '', killedAft
   }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
-    if (killedAfter !== undefined && stdout.split('\n').length > killedAfter) void strike(4)
+    if (typeof killedAfter === 'number' && stdout.split('\n').length > killedAfter) void strike(4)
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   // It may be dead before it has read all.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   if (killedAfter === 0) void strike(300)
+  if (killedAfter instanceof Promise) void killedAfter.then(() => child.kill('SIGKILL'))
   await once(child, 'close')
   return { lines: stdout.split('\n').slice(0, -1), status: child.exitCode, stderr }
 }

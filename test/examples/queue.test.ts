@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -52,9 +52,35 @@ test(`the queue, killed ${KILLS} times at random moments, loses no job, and does
   assert.equal(last.lines.at(-1), '0 jobs are left')
   for (const id of witness.added) assert.ok(witness.worked.has(id), `no job is lost: ${id}, seed ${seed}`)
   assert.ok(witness.added.size > KILLS, 'there was something to lose')
-  // Once more, with nothing to do: all that was is in one small file.
+  // Nothing is left of all that, but that its ids have been given.
   await runExample([...words, '--jobs', '0'])
+  for (const line of (await runExample([...words, '--jobs', '5'])).lines) witness.hear(line)
   assert.equal(readdirSync(directory).filter((name) => /^state\.\d+\.wal$/u.test(name)).length, 1)
+})
+
+test('the queue, killed while its journal is begun anew, loses no job either', async () => {
+  const directory = temporaryDirectory()
+  const witness = new Witness()
+  const words = [MAIN, '--directory', directory, '--compact-above', '100']
+  for (const line of (await runExample([...words, '--jobs', '40'])).lines) witness.hear(line)
+  for (let kill = 0; kill < KILLS / 2; kill++) {
+    const watcher = watch(directory)
+    const isStruck = new Promise<void>((strike) => {
+      // The first change of such a name is the new file's, the second the removal of the old one.
+      let changes = random.below(2)
+      watcher.on('change', (change, name) => {
+        if (change === 'rename' && /^state\.\d+\.wal$/u.test(String(name)) && changes-- === 0) strike()
+      })
+    })
+    const { lines, stderr } = await runExample([...words, '--jobs', '10'], '', isStruck)
+    watcher.close()
+    assert.equal(stderr, '', `seed ${seed}`)
+    for (const line of lines) witness.hear(line)
+    // So that there is something to leave out the next time, and something to take over.
+    for (const line of (await runExample([...words, '--jobs', '20'], '', 40)).lines) witness.hear(line)
+  }
+  for (const line of (await runExample([...words, '--jobs', '0'])).lines) witness.hear(line)
+  for (const id of witness.added) assert.ok(witness.worked.has(id), `no job is lost: ${id}, seed ${seed}`)
 })
 
 test('two processes cannot have the queue at the same time', async () => {
