@@ -74,7 +74,7 @@ export interface DriveFacts {
   readonly writeCache: 'write back' | 'write through' | Unknown
   /** How many requests it takes at a time. */
   readonly queueDepth: number | Unknown
-  /** True where the drive has no volatile cache to lose, as drives with capacitors say. No drive says that it has none of these. */
+  /** True where the drive has no volatile cache to lose. One that has may be protected all the same, and does not say. */
   readonly hasPowerLossProtection: true | Unknown
   /** The largest write that is kept whole over a power cut, if asked to; 0: none is announced. */
   readonly atomicWriteBytesMax: number | Unknown

@@ -23,6 +23,9 @@ export type MethodFacts = Pick<PlatformFacts, 'platform' | 'fileSystem' | 'direc
 /**
  * Decides how files are made durable in a place. Pure; docs/methods.md has it as a table. A method that cannot be had there
  * is replaced by what 'auto' would choose, which is never a weaker one, and `reason` says so.
+ *
+ * Direct I/O of which it is not known whether it can be had is chosen if it is wanted: whoever then finds out that it cannot
+ * asks again, with that in the facts.
  */
 export function chooseMethod(facts: MethodFacts, wanted: DurabilityMethod | 'auto'): MethodChoice {
   const refusal = wanted === 'auto' ? undefined : refusalOf(facts, wanted)
@@ -62,9 +65,7 @@ function refusalOf({ platform, directIo }: MethodFacts, wanted: DurabilityMethod
   if (!FDATASYNC_PLATFORMS.has(platform)) return `${platform} has one kind of sync only`
   if (wanted === 'data') return undefined
   if (platform !== 'linux') return `direct I/O is for Linux only`
-  if (directIo.isAvailable === true) return undefined
-  const reason = directIo.reason ?? 'the file system does not say why'
-  return directIo.isAvailable === false ? reason : `it is not known whether there is direct I/O here: ${reason}`
+  return directIo.isAvailable === false ? (directIo.reason ?? 'the file system does not have it') : undefined
 }
 
 /**

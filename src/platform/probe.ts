@@ -5,11 +5,11 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { invalidArgument } from '../errors.js'
-import type { Capability, CpuFacts, FileSystemFacts, MemoryFacts, PlatformFacts } from './facts.js'
+import type { Capability, CpuFacts, MemoryFacts, PlatformFacts } from './facts.js'
 import { type NativeAddonFound, nativeAddon, nativeError } from './native-addon.js'
 import { describeCpu } from './probe/cpu.js'
 import { findDrive, UNKNOWN_DRIVE } from './probe/drive.js'
-import { classOf, isReadOnly, knowledgeOf, syncWeakenedBy, typeOfNumber } from './probe/file-systems.js'
+import { describeFileSystem, knowledgeOf } from './probe/file-systems.js'
 import { findMount, type Mount, mountIdOf, parseMountInfo } from './probe/mount-info.js'
 import { type ExistingPlace, findPlace } from './probe/place.js'
 import { systemFiles } from './probe/system-files.js'
@@ -107,7 +107,7 @@ async function examine(absolute: string, place: ExistingPlace | undefined): Prom
     systemFiles.text('/proc/cpuinfo'),
     systemFiles.text('/proc/sys/kernel/io_uring_disabled'),
   ])
-  const fileSystem = describeFileSystem(mount, number, trials)
+  const fileSystem = describeFileSystem(mount, number, trials.isWritable)
   const device = mount?.device ?? place?.device
   const drive =
     device === undefined
@@ -165,19 +165,6 @@ const O_PATH = 0o10_000_000
 async function statfsNumber(path: string): Promise<number | undefined> {
   // Elsewhere numbers mean something else.
   return process.platform === 'linux' ? (await fs.statfs(path)).type : undefined
-}
-
-function describeFileSystem(mount: Mount | undefined, number: number | undefined, trials: Trials): FileSystemFacts {
-  const type = mount?.type ?? (number === undefined ? 'unknown' : typeOfNumber(number))
-  const weakened = mount === undefined ? undefined : syncWeakenedBy(mount)
-  return {
-    type,
-    class: classOf(type),
-    mountPoint: mount?.mountPoint ?? 'unknown',
-    isReadOnly: mount === undefined ? 'unknown' : isReadOnly(mount),
-    isWritable: trials.isWritable,
-    ...(weakened === undefined ? {} : { syncWeakenedBy: weakened }),
-  }
 }
 
 /** Found out by making this thread's ring, which then serves its journals in direct mode. */

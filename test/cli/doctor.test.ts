@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test, type TestContext } from 'node:test'
+import { describe, test } from 'node:test'
 
 import { type AdviceCode, type Diagnosis, advise } from '#src/cli/advice.js'
 import { Distribution } from '#src/cli/distribution.js'
@@ -13,8 +13,8 @@ import { UNKNOWN_DRIVE } from '#src/platform/probe/drive.js'
 import { type Ended, fsys, mainPath, start, until } from '../support/command.js'
 import { provideDisk } from '../support/loop-disk.js'
 import { mountSmall, remountReadOnly } from '../support/mounts.js'
+import { asNobody } from '../support/nobody.js'
 import { temporaryDirectory } from '../support/temporary.js'
-import { unavailable } from '../support/unavailable.js'
 
 interface Report {
   readonly facts: PlatformFacts
@@ -154,11 +154,12 @@ describe('doctor, on real file systems', () => {
   })
 
   test('a directory of somebody else is a problem', (context) => {
-    if (!canBecomeNobody(context)) return
+    const nobody = asNobody(context)
+    if (nobody === undefined) return
     const directory = temporaryDirectory(context)
     chmodSync(directory, 0o755)
-    const words = ['--reuid', '65534', '--clear-groups', process.execPath, mainPath, 'doctor', directory]
-    const { status, stdout } = spawnSync('setpriv', words, { encoding: 'utf8' })
+    const [name, ...words] = [...nobody, process.execPath, mainPath, 'doctor', directory]
+    const { status, stdout } = spawnSync(name, words, { encoding: 'utf8' })
     assert.equal(status, 1)
     assert.match(stdout, /^ {2}PROBLEM not-writable: .*EACCES/mu)
   })
@@ -261,10 +262,4 @@ function isMeasuring(pid: number, directory: string): boolean {
   if (process.platform !== 'linux') return true
   const { stdout } = spawnSync('ls', ['-l', `/proc/${pid}/fd`], { encoding: 'utf8' })
   return stdout.includes(` ${directory}/`)
-}
-
-function canBecomeNobody(context: TestContext): boolean {
-  const isPossible = spawnSync('setpriv', ['--reuid', '65534', process.execPath, '--version']).status === 0
-  if (!isPossible) unavailable(context, 'this test becomes another user, which takes a superuser and setpriv')
-  return isPossible
 }

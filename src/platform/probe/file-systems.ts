@@ -1,5 +1,23 @@
-import type { Capability, FileSystemClass } from '../facts.js'
+import type { Capability, FileSystemClass, FileSystemFacts, Unknown } from '../facts.js'
 import { type Mount, mountOption } from './mount-info.js'
+
+/** Of a mount, or, where that is not to be found, of the number that statfs(2) tells. */
+export function describeFileSystem(
+  mount: Mount | undefined,
+  number: number | undefined,
+  isWritable: boolean | Unknown,
+): FileSystemFacts {
+  const type = mount?.type ?? (number === undefined ? 'unknown' : typeOfNumber(number))
+  const weakened = mount === undefined ? undefined : syncWeakenedBy(mount)
+  return {
+    type,
+    class: classOf(type),
+    mountPoint: mount?.mountPoint ?? 'unknown',
+    isReadOnly: mount === undefined ? 'unknown' : isReadOnly(mount),
+    isWritable,
+    ...(weakened === undefined ? {} : { syncWeakenedBy: weakened }),
+  }
+}
 
 /** Who makes a sync on it true. */
 export function classOf(type: string): FileSystemClass {

@@ -64,6 +64,8 @@ describe('a method that is wanted', () => {
     assert.deepEqual(choose(facts('darwin'), 'sync'), ['sync', 'F_FULLFSYNC'])
     assert.deepEqual(choose(facts('sunos'), 'data'), ['data', 'fdatasync'])
     assert.equal(chooseMethod(facts('linux'), 'direct').reason, 'asked for')
+    // Whether it can be had, the first write will show.
+    assert.equal(choose(facts('linux', 'disk', { isAvailable: 'unknown', reason: 'not tried' }), 'direct')[0], 'direct')
   })
 
   test("is replaced by what 'auto' chooses where it cannot be had, with the reason", () => {
@@ -73,11 +75,10 @@ describe('a method that is wanted', () => {
       primitive: 'fdatasync',
       reason: "no 'direct': open: EINVAL",
     })
-    const unclear: Capability = { isAvailable: 'unknown', reason: 'the directory cannot be written' }
-    assert.deepEqual(chooseMethod(facts('linux', 'fuse', unclear), 'direct'), {
+    assert.deepEqual(chooseMethod(facts('linux', 'fuse', { isAvailable: false }), 'direct'), {
       method: 'sync',
       primitive: 'fsync',
-      reason: "no 'direct': it is not known whether there is direct I/O here: the directory cannot be written",
+      reason: "no 'direct': the file system does not have it",
     })
     assert.deepEqual(chooseMethod(facts('darwin'), 'data'), {
       method: 'sync',

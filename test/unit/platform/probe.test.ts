@@ -3,15 +3,17 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, test, type TestContext } from 'node:test'
+import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
 import type { PlatformFacts } from '#src/platform/facts.js'
+import { fileSystemAt } from '#src/platform/file-system-at.js'
 import { nativeAddon } from '#src/platform/native-addon.js'
 import { probe } from '#src/platform/probe.js'
 
 import { command, provideDisk } from '../../support/loop-disk.js'
 import { mountSmall, remountReadOnly } from '../../support/mounts.js'
+import { asNobody } from '../../support/nobody.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 import { unavailable } from '../../support/unavailable.js'
 
@@ -97,6 +99,18 @@ describe('probe, on real file systems', { skip: isLinux ? false : 'mounts are fo
     assert.equal(facts.drive.writeCache, 'write back')
     assert.deepEqual(readdirSync(disk.path), ['lost+found'])
     assert.notEqual((await probe()).fileSystem.mountPoint, disk.path)
+  })
+
+  test('what needs no trying can be had without waiting', async (context) => {
+    const path = mountSmall(context, 'tmpfs', 1)
+    if (path === undefined) return
+    const link = join(temporaryDirectory(context), 'link')
+    symlinkSync(path, link)
+    for (const directory of [path, link, process.cwd()]) {
+      const { fileSystem } = await probe(directory)
+      assert.deepEqual(fileSystemAt(join(directory, 'not', 'there')), { ...fileSystem, isWritable: 'unknown' })
+    }
+    assert.equal(fileSystemAt('/').mountPoint, '/')
   })
 
   test('XFS and btrfs share blocks', async (context) => {
@@ -234,10 +248,10 @@ describe('probe, with less', () => {
   })
 
   test('without privileges, all is found out as with them; a directory that is not ours cannot be tried', async (context) => {
-    if (!canBecomeNobody(context)) return
+    const nobody = asNobody(context)
+    if (nobody === undefined) return
     const directory = temporaryDirectory(context)
     chmodSync(directory, 0o755)
-    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
     const facts = await probe(directory)
     const read = probeElsewhere(directory, nobody, {})
     assert.deepEqual([read.fileSystem.isWritable, facts.fileSystem.isWritable], [false, true])
@@ -247,12 +261,6 @@ describe('probe, with less', () => {
     assert.deepEqual(probeElsewhere(directory, nobody, {}), facts)
   })
 })
-
-function canBecomeNobody(context: TestContext): boolean {
-  const isPossible = spawnSync('setpriv', ['--reuid', '65534', process.execPath, '--version']).status === 0
-  if (!isPossible) unavailable(context, 'this test becomes another user, which takes a superuser and setpriv')
-  return isPossible
-}
 
 /** The files below a directory that this process has open, whether they have names or not. */
 function openFiles(directory: string): string[] {
