@@ -41,6 +41,11 @@ export interface JournalOptions {
    * 67,108,864; default 1,048,576. It makes small commits faster, and a closed journal has none of it left.
    */
   readonly zeroAheadBytes?: number
+  /**
+   * From how long on a sync is told of as slow, in milliseconds: on the channel `fsys:journal:slow-sync`, also while it hangs,
+   * and in `stats().slowSyncs`. 0 (never) to 3,600,000; default 1000. Nothing else depends on it.
+   */
+  readonly slowSyncMs?: number
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
@@ -90,6 +95,7 @@ export function settleJournalOptions(
     create: truth('create', options.create ?? true),
     zeroAheadBytes:
       options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
+    slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1000, 0, 3_600_000),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
     storage: withMethod('storage', options.storage ?? defaultStorage(direct), 'open'),
@@ -120,6 +126,7 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'create',
   'direct',
   'zeroAheadBytes',
+  'slowSyncMs',
   'fileMode',
   'storage',
   'memory',
