@@ -8,6 +8,16 @@ export { type Handle, createHandle } from './handle/handle.js'
 export type { DurabilityPrimitive, Method } from './handle/method.js'
 export type { HandleOptions, WriteOptions } from './handle/options.js'
 export type { Data, StreamedData } from './handle/source.js'
+export type { HistogramSnapshot } from './histogram.js'
+export type {
+  JournalAppendMessage,
+  JournalCloseMessage,
+  JournalFlushMessage,
+  JournalOpenMessage,
+  JournalSyncMessage,
+  SlowSyncMessage,
+} from './journal/journal-channels.js'
+export type { Amount, JournalStats } from './journal/journal-stats.js'
 export type { JournalInfo, Primitive } from './journal/info.js'
 export type { Journal } from './journal/journal.js'
 export { openJournal, openJournalSync } from './journal/open-journal.js'

@@ -16,6 +16,7 @@ export class BufferedWriter implements Writer {
   readonly #buffer: LogBuffer
   readonly #inFlight = new InFlight()
   #writtenLsn: number
+  #writtenRecords = 0
   /** The slot that the unfinished write reads from. */
   #pinnedSlot: number | undefined
   #draining: Promise<void> | undefined
@@ -29,6 +30,10 @@ export class BufferedWriter implements Writer {
 
   get writtenLsn(): number {
     return this.#writtenLsn
+  }
+
+  get writtenRecords(): number {
+    return this.#writtenRecords
   }
 
   get isBusy(): boolean {
@@ -62,7 +67,7 @@ export class BufferedWriter implements Writer {
     while (this.#writtenLsn < this.#buffer.nextLsn) {
       const source = this.#buffer.staged(this.#writtenLsn)
       runSync(writeWhole(this.#space, source, this.#writtenLsn))
-      this.#writtenLsn += source.length
+      this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
     }
   }
 
@@ -98,7 +103,7 @@ export class BufferedWriter implements Writer {
     this.#buffer.seal()
     const source = this.#buffer.staged(this.#writtenLsn)
     this.#space.writeDurablySync(source, this.#writtenLsn, trip)
-    this.#writtenLsn += source.length
+    this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
   }
 
   sync(): Promise<void> {
@@ -109,13 +114,14 @@ export class BufferedWriter implements Writer {
     this.#space.dataSyncSync()
   }
 
-  makeRoom(): void {
+  makeRoom(): boolean {
     if (this.#pinnedSlot === this.#buffer.slot) {
       this.#buffer.switchSlot()
-    } else {
-      this.writeSync()
-      this.#buffer.restart(this.#buffer.slot, this.#writtenLsn)
+      return false
     }
+    this.writeSync()
+    this.#buffer.restart(this.#buffer.slot, this.#writtenLsn)
+    return true
   }
 
   writeOversize(record: Uint8Array): void {
@@ -129,7 +135,8 @@ export class BufferedWriter implements Writer {
       runSync(writeWhole(this.#space, memory.subarray(0, end), lsn))
       lsn += end
     }
-    this.#writtenLsn = lsn
+    this.#buffer.countOversize()
+    this.#advance(lsn, this.#buffer.records)
     this.#buffer.restart(slot, lsn)
   }
 
@@ -159,17 +166,25 @@ export class BufferedWriter implements Writer {
     this.#buffer.seal()
     const lsn = this.#writtenLsn
     const source = this.#buffer.staged(lsn)
+    const records = this.#buffer.recordsThrough(lsn)
     this.#pinnedSlot = this.#buffer.slotOf(lsn)
     try {
-      await this.#inFlight.track(this.#land(write(source, lsn), lsn + source.length))
+      await this.#inFlight.track(this.#land(write(source, lsn), lsn + source.length, records))
     } finally {
       this.#pinnedSlot = undefined
     }
   }
 
   /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  async #land(writing: Promise<void>, end: number): Promise<void> {
+  async #land(writing: Promise<void>, end: number, records: number): Promise<void> {
     await writing
-    this.#writtenLsn = Math.max(this.#writtenLsn, end)
+    this.#advance(end, records)
+  }
+
+  /** A blocking write may have been quicker. */
+  #advance(lsn: number, records: number): void {
+    if (lsn <= this.#writtenLsn) return
+    this.#writtenLsn = lsn
+    this.#writtenRecords = records
   }
 }

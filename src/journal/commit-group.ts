@@ -10,6 +10,7 @@ export class CommitGroup {
   #shared: PromiseWithResolvers<DurableLsn> | undefined
   readonly #resolves: ((lsn: Lsn | PromiseLike<Lsn>) => void)[] = []
   readonly #lsns: number[] = []
+  #together = 0
 
   get highestLsn(): number {
     return this.#highestLsn
@@ -19,9 +20,15 @@ export class CommitGroup {
     return this.#highestLsn === 0
   }
 
+  /** How many callers wait. */
+  get waiters(): number {
+    return this.#together + this.#lsns.length
+  }
+
   /** A promise for the durable frontier, one for all who ask so. */
   waitTogether(lsn: number): Promise<DurableLsn> {
     if (lsn > this.#highestLsn) this.#highestLsn = lsn
+    this.#together++
     this.#shared ??= withResolvers<DurableLsn>()
     return this.#shared.promise
   }

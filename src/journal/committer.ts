@@ -1,6 +1,7 @@
 import { storageFailure } from '../errors.js'
 import { type DurableLsn, durableLsn } from '../lsn.js'
 import { GroupCommit } from './group-commit.js'
+import type { JournalMeter } from './journal-meter.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { Trip } from './log-space.js'
 import type { OpenedJournal } from './open.js'
@@ -18,10 +19,13 @@ export class Committer {
   readonly #buffer: LogBuffer
   readonly #writer: Writer
   readonly #zeroAhead: ZeroAhead
+  readonly #meter: JournalMeter
   readonly #onPoison: (attempt: Attempt) => void
   #durableLsn: DurableLsn
   #durable: Promise<DurableLsn>
   #failure: unknown
+  /** When the running group's write or sync has begun. */
+  #stepBegunAt = 0
 
   /** `onPoison` is called when the first write or sync has failed, before anybody who waits hears of it. */
   constructor(
@@ -29,12 +33,14 @@ export class Committer {
     buffer: LogBuffer,
     writer: Writer,
     zeroAhead: ZeroAhead,
+    meter: JournalMeter,
     onPoison: (attempt: Attempt) => void,
   ) {
     this.#opened = opened
     this.#buffer = buffer
     this.#writer = writer
     this.#zeroAhead = zeroAhead
+    this.#meter = meter
     this.#onPoison = onPoison
     this.#durableLsn = durableLsn(opened.recovery.cleanEnd)
     this.#durable = Promise.resolve(this.#durableLsn)
@@ -59,43 +65,56 @@ export class Committer {
 
   /** Hands what is staged now to the operating system. */
   async write(): Promise<void> {
+    if (this.#isWritten) return
+    const begunAt = this.#meter.now()
     try {
       if (this.#writer.prefersBlocking) this.#writer.writeSync()
       else await this.#writer.write()
     } catch (error) {
       throw this.poison(error, 'write to')
     }
+    this.#noteWrite(begunAt)
   }
 
   /** The same, blocking; an unfinished write that stands in the way is waited for. */
   writeSync(): void {
+    if (this.#isWritten) return
+    const begunAt = this.#meter.now()
     try {
       this.#writer.finishSync()
       this.#writer.writeSync()
     } catch (error) {
       throw this.poison(error, attemptOf(error))
     }
+    this.#noteWrite(begunAt)
   }
 
   /** Writes and syncs what is staged now, blocking: in one trip, where that can be. */
   syncSync(): void {
     const frontier = this.#buffer.nextLsn
+    const { records } = this.#buffer
+    const begunAt = this.#meter.now()
+    let stepBegunAt = begunAt
     let attempt = attemptOf
     try {
       this.#writer.finishSync()
       const trip = this.#writer.blockingTripFor(this.#durableLsn)
-      if (trip !== undefined && this.#writer.writtenLsn < frontier) {
+      if (trip !== undefined && !this.#isWritten) {
         this.#writer.writeDurablySync(trip)
       } else {
         this.#writer.writeSync()
+        stepBegunAt = this.#noteWrite(begunAt)
         attempt = () => 'sync'
         this.#writer.syncSync()
       }
     } catch (error) {
+      this.#meter.noteDuration(this.#meter.now() - begunAt)
       throw this.poison(error, attempt(error))
     }
+    const now = this.#meter.now()
     const groupBytes = frontier - this.#durableLsn
-    this.#publish(frontier)
+    this.#publish(frontier, records, now)
+    this.#meter.blockingSyncEnds(now - stepBegunAt, now - begunAt)
     this.#zeroAhead.extend(frontier, groupBytes)
   }
 
@@ -106,22 +125,40 @@ export class Committer {
     const failure = storageFailure(error, `cannot ${attempt} journal ${JSON.stringify(path)}`, { path })
     this.#failure = failure
     this.#writer.giveUp()
-    for (const group of this.groups.fail()) group.reject(failure)
+    const waiting = this.groups.fail()
+    for (const group of waiting) group.reject(failure)
     this.#onPoison(attempt)
+    this.#meter.groupEnds(waiting[0]?.waiters ?? 0, this.#meter.now(), failure)
     return failure
+  }
+
+  /** True if nothing is staged that has not been written. */
+  get #isWritten(): boolean {
+    return this.#writer.writtenLsn === this.#buffer.nextLsn
   }
 
   readonly #startGroup = (): void => {
     // Poisoned since it was scheduled: everybody has been told.
     if (this.groups.phase !== 'scheduled') return
-    this.groups.start()
+    this.#meter.traceGroup(this.groups.start(), this.#takeGroup)
+  }
+
+  readonly #takeGroup = (): void => {
+    // Poisoned by somebody who was told that it starts.
+    if (this.groups.phase !== 'running') return
+    this.#stepBegunAt = this.#meter.now()
+    this.#meter.groupBegins(this.#stepBegunAt)
+    if (this.#isWritten) {
+      this.#syncGroup()
+      return
+    }
     const trip = this.#writer.tripFor(this.#durableLsn)
-    if (trip !== undefined && this.#writer.writtenLsn < this.#buffer.nextLsn) {
+    if (trip !== undefined) {
       this.#makeTrip(trip)
       return
     }
     if (!this.#writer.prefersBlocking) {
-      this.#writer.write().then(this.#syncGroup, (error: unknown) => this.poison(error, 'write to'))
+      this.#writer.write().then(this.#syncWrittenGroup, (error: unknown) => this.poison(error, 'write to'))
       return
     }
     try {
@@ -130,55 +167,73 @@ export class Committer {
       this.poison(error, 'write to')
       return
     }
+    this.#syncWrittenGroup()
+  }
+
+  readonly #syncWrittenGroup = (): void => {
+    this.#stepBegunAt = this.#noteWrite(this.#stepBegunAt)
     this.#syncGroup()
   }
 
-  readonly #syncGroup = (): void => {
+  #syncGroup(): void {
     if (this.#failure !== undefined) return
     // A blocking sync may have been quicker.
     if (this.groups.awaitedLsn <= this.#durableLsn) {
-      this.#finishGroup()
+      this.#finishGroup(this.#stepBegunAt)
       return
     }
     // Captured before the sync begins, never after: what is written meanwhile is not covered (D4).
     const frontier = this.#writer.writtenLsn
-    this.#awaitSync(frontier, this.#writer.sync(), () => 'sync')
+    const records = this.#writer.writtenRecords
+    this.#awaitSync(frontier, records, this.#writer.sync(), () => 'sync')
   }
 
   /** A group in one trip to the disk. It covers what is staged now, and no more (D4). */
   #makeTrip(trip: Trip): void {
-    this.#awaitSync(this.#buffer.nextLsn, this.#writer.writeDurably(trip), attemptOf)
+    this.#awaitSync(this.#buffer.nextLsn, this.#buffer.records, this.#writer.writeDurably(trip), attemptOf)
   }
 
   /** The running group's sync has begun, and covers everything below `frontier`: who needs no more may still join it. */
-  #awaitSync(frontier: number, syncing: Promise<void>, attempt: typeof attemptOf): void {
+  #awaitSync(frontier: number, records: number, syncing: Promise<void>, attempt: typeof attemptOf): void {
     this.groups.cover(frontier)
     syncing.then(
       () => {
         if (this.#failure !== undefined) return
-        this.#publish(frontier)
-        this.#finishGroup()
+        const now = this.#meter.now()
+        this.#meter.syncMs.record(now - this.#stepBegunAt)
+        this.#publish(frontier, records, now)
+        this.#finishGroup(now)
       },
       (error: unknown) => this.poison(error, attempt(error)),
     )
     this.#zeroAhead.extend(this.#buffer.nextLsn, frontier - this.#durableLsn)
   }
 
-  #finishGroup(): void {
+  #finishGroup(now: number): void {
     // Whatever went wrong: nobody is told that something is durable that is not.
     if (this.groups.awaitedLsn > this.#durableLsn) {
       this.poison(new Error('fsys is broken, please report it: a group ends before it is durable'), 'sync')
       return
     }
-    this.groups.finish().resolve(this.#durableLsn)
+    const group = this.groups.finish()
+    group.resolve(this.#durableLsn)
+    this.#meter.groupEnds(group.waiters, now)
+  }
+
+  /** A write apart from a sync has ended. Returns when. */
+  #noteWrite(begunAt: number): number {
+    const now = this.#meter.now()
+    this.#meter.writeMs.record(now - begunAt)
+    return now
   }
 
   /** The only place where the durable frontier moves. */
-  #publish(frontier: number): void {
+  #publish(frontier: number, records: number, now: number): void {
     if (frontier <= this.#durableLsn) return
     this.#durableLsn = durableLsn(frontier)
     this.#durable = Promise.resolve(this.#durableLsn)
-    this.#opened.mark.note(frontier)
+    this.#meter.madeDurable(records, frontier)
+    this.#opened.mark.note(frontier, now)
   }
 }
 

@@ -30,8 +30,10 @@ export class DirectWriter implements Writer {
   readonly #inFlight = new InFlight()
   readonly #alignment: number
   #writtenLsn: number
+  #writtenRecords = 0
   /** Everything below this is written, but for what is unfinished or held. The slot in use holds what is above it. */
   #issuedLsn: number
+  #issuedRecords = 0
   #flight: Flight | undefined
   /** The sector that is held, and where it belongs. */
   readonly #held: Buffer
@@ -50,6 +52,10 @@ export class DirectWriter implements Writer {
 
   get writtenLsn(): number {
     return this.#writtenLsn
+  }
+
+  get writtenRecords(): number {
+    return this.#writtenRecords
   }
 
   get isBusy(): boolean {
@@ -131,9 +137,10 @@ export class DirectWriter implements Writer {
     this.#space.dataSyncSync()
   }
 
-  makeRoom(): void {
+  makeRoom(): boolean {
     this.#pour()
     this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
+    return true
   }
 
   writeOversize(record: Uint8Array): void {
@@ -151,6 +158,7 @@ export class DirectWriter implements Writer {
       lsn += padded
       start = 0
     }
+    this.#buffer.countOversize()
     this.#issued(this.#issuedLsn + frame.bytes)
     this.#buffer.restart(slot, this.#issuedLsn, slot * memory.length + end)
   }
@@ -177,7 +185,8 @@ export class DirectWriter implements Writer {
     const source = this.#buffer.sectors(this.#issuedLsn)
     this.#buffer.switchSlot()
     this.#issuedLsn = end
-    const flight = new Flight(end, lsn + source.length)
+    this.#issuedRecords = this.#buffer.records
+    const flight = new Flight(end, this.#buffer.records, lsn + source.length)
     this.#flight = flight
     this.#inFlight.begin()
     flight.landing = this.#follow(write(source, lsn), flight)
@@ -197,14 +206,16 @@ export class DirectWriter implements Writer {
   }
 
   /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  #land({ end }: Flight): void {
+  #land({ end, records }: Flight): void {
     this.#flight = undefined
     try {
       this.#writtenLsn = end
+      this.#writtenRecords = records
       if (this.#isGivenUp) return
       if (this.#heldLsn !== undefined) runSync(writeWhole(this.#space, this.#held, this.#heldLsn))
       this.#heldLsn = undefined
       this.#writtenLsn = this.#issuedLsn
+      this.#writtenRecords = this.#issuedRecords
     } finally {
       this.#inFlight.end()
     }
@@ -221,7 +232,10 @@ export class DirectWriter implements Writer {
 
   #issued(lsn: number): void {
     this.#issuedLsn = lsn
-    if (this.#flight === undefined) this.#writtenLsn = lsn
+    this.#issuedRecords = this.#buffer.records
+    if (this.#flight !== undefined) return
+    this.#writtenLsn = lsn
+    this.#writtenRecords = this.#issuedRecords
   }
 
   /** Writes sectors, blocking, but for one that an unfinished write also covers: that is held. */
@@ -240,12 +254,15 @@ export class DirectWriter implements Writer {
 class Flight {
   /** The LSN past what it writes. */
   readonly end: number
+  /** How many records there are below that. */
+  readonly records: number
   /** Where its sectors end. */
   readonly sectorsEnd: number
   landing: Promise<void> = Promise.resolve()
 
-  constructor(end: number, sectorsEnd: number) {
+  constructor(end: number, records: number, sectorsEnd: number) {
     this.end = end
+    this.records = records
     this.sectorsEnd = sectorsEnd
   }
 }

@@ -49,12 +49,13 @@ export class GroupCommit {
     return this.#running?.highestLsn ?? 0
   }
 
-  /** The group that has formed goes to the disk. */
-  start(): void {
+  /** The group that has formed goes to the disk. Returns how many wait for it so far. */
+  start(): number {
     assert(this.#phase === 'scheduled', `a group starts while ${this.#phase}`)
     this.#phase = 'running'
     this.#running = this.#forming
     this.#forming = new CommitGroup()
+    return this.#running.waiters
   }
 
   /** A sync begins now, and everything below `lsn` has been written. Who needs no more than that may still join it. */

@@ -33,6 +33,8 @@ export class LogBuffer {
   /** The other slot, as it was left. */
   #olderEnd = 0
   #olderLsnOffset = 0
+  #olderRecords = 0
+  #records = 0
 
   /** `alignment` is a power of two. Where it is more than 1, the beginning of the sector of `nextLsn` is still to be carried. */
   constructor(kernel: Kernel, slotBytes: number, nextLsn: number, alignment = 1) {
@@ -46,6 +48,11 @@ export class LogBuffer {
 
   get nextLsn(): number {
     return this.#lsnOffset + this.#position
+  }
+
+  /** How many records there have been: staged, or passed through. */
+  get records(): number {
+    return this.#records
   }
 
   /** The largest frame that an empty slot takes, wherever in a sector it begins. */
@@ -66,6 +73,7 @@ export class LogBuffer {
     encodeHeader(this.#view, start, record.length)
     this.#bytes.set(record, start + HEADER_BYTES)
     this.#position = end
+    this.#records++
     return this.#lsnOffset + end
   }
 
@@ -81,6 +89,7 @@ export class LogBuffer {
     if (length > recordBytesMax) return -length
     encodeHeader(this.#view, start, length)
     this.#position = start + length + FRAME_OVERHEAD_BYTES
+    this.#records++
     return this.#lsnOffset + this.#position
   }
 
@@ -95,6 +104,11 @@ export class LogBuffer {
   staged(lsn: number): Buffer {
     if (lsn < this.#firstLsn) return this.#bytes.subarray(lsn - this.#olderLsnOffset, this.#olderEnd)
     return this.#bytes.subarray(lsn - this.#lsnOffset, this.#position)
+  }
+
+  /** How many records there have been up to where `staged(lsn)` ends. */
+  recordsThrough(lsn: number): number {
+    return lsn < this.#firstLsn ? this.#olderRecords : this.#records
   }
 
   /** Which slot the memory of `staged(lsn)` lies in. */
@@ -126,12 +140,18 @@ export class LogBuffer {
     const nextLsn = this.nextLsn
     this.#olderEnd = this.#position
     this.#olderLsnOffset = this.#lsnOffset
+    this.#olderRecords = this.#records
     this.#use(this.#slotBytes - this.#slotStart, nextLsn, this.#position)
   }
 
   /** The raw memory of a slot, for a record that is larger than the slot and passes through it in pieces. */
   slotMemory(slot: number): Buffer {
     return this.#bytes.subarray(slot * this.#slotBytes, (slot + 1) * this.#slotBytes)
+  }
+
+  /** A record that is larger than the slot has passed through it. */
+  countOversize(): void {
+    this.#records++
   }
 
   /** Continues a checksum over bytes of a slot; positions are within the slot. */

@@ -117,6 +117,7 @@ export class MarkKeeper {
   #markedLsn: number
   #markedAt: number
   #cancelTimer: (() => void) | undefined
+  #writes = 0
 
   constructor(storage: Storage, file: StorageFile | undefined, mark: Mark, offReason?: string) {
     this.#storage = storage
@@ -170,11 +171,16 @@ export class MarkKeeper {
     return this.#offReason
   }
 
+  /** How often `note` and `closeSync` have written it. */
+  get writes(): number {
+    return this.#writes
+  }
+
   /** Everything below `lsn` has been confirmed, and may be marked so: now, or a little later. */
-  note(lsn: number): void {
+  note(lsn: number, now: number): void {
     this.#durableLsn = lsn
     if (this.#file === undefined || lsn === this.#markedLsn) return
-    const sinceMs = this.#storage.clock.now() - this.#markedAt
+    const sinceMs = now - this.#markedAt
     if (sinceMs >= MARK_INTERVAL_MS || lsn - this.#markedLsn >= MARK_INTERVAL_BYTES) {
       this.#write()
     } else {
@@ -216,6 +222,7 @@ export class MarkKeeper {
       const bytes = encodeMark(this.#mark(this.#durableLsn))
       const count = this.#file.writeSync(bytes, (this.#sequence % 2) * SLOT_DISTANCE_BYTES)
       if (count < bytes.length) throw new Error(`wrote ${count} of ${bytes.length} bytes`)
+      this.#writes++
       this.#markedLsn = this.#durableLsn
       this.#markedAt = this.#storage.clock.now()
     } catch (error) {

@@ -1,4 +1,8 @@
+import { AsyncResource } from 'node:async_hooks'
+
 import { run, runSync } from '../storage/steps.js'
+import { traceBlocking, traceWaiting } from '../tracing.js'
+import { openChannel } from './journal-channels.js'
 import { Journal } from './journal.js'
 import { LogMemory } from './log-memory.js'
 import { open } from './open.js'
@@ -16,26 +20,33 @@ import { type JournalOptions, settleJournalOptions, settlePath } from './options
 export async function openJournal(path: string | URL, options?: JournalOptions): Promise<Journal> {
   const settled = settleJournalOptions(options)
   const name = settlePath(path)
-  const memory = new LogMemory(settled)
-  try {
-    return new Journal(await run(open(name, FIRST_LSN, settled)), settled, memory)
-  } catch (error) {
-    memory.release()
-    throw error
-  }
+  // Before anybody is told: what a subscriber binds to the opening does not go on in what the journal does later.
+  const context = new AsyncResource('FSYSJOURNAL')
+  return traceWaiting(openChannel, { path: name, durationMs: undefined }, settled.storage.clock, async () => {
+    const memory = new LogMemory(settled)
+    try {
+      return new Journal(await run(open(name, FIRST_LSN, settled)), settled, memory, context)
+    } catch (error) {
+      memory.release()
+      throw error
+    }
+  })
 }
 
 /** As `openJournal`, without letting anything else run in this thread. */
 export function openJournalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
   const settled = settleJournalOptions(options, 'openJournalSync')
   const name = settlePath(path)
-  const memory = new LogMemory(settled)
-  try {
-    return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, memory)
-  } catch (error) {
-    memory.release()
-    throw error
-  }
+  const context = new AsyncResource('FSYSJOURNAL')
+  return traceBlocking(openChannel, { path: name, durationMs: undefined }, settled.storage.clock, () => {
+    const memory = new LogMemory(settled)
+    try {
+      return new Journal(runSync(open(name, FIRST_LSN, settled)), settled, memory, context)
+    } catch (error) {
+      memory.release()
+      throw error
+    }
+  })
 }
 
 /** A journal's first frame begins at the first byte of its file. */

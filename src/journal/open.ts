@@ -204,7 +204,7 @@ function* recover(
     const { cleanEnd, tailState, records, gaps: gapCount } = findings
     const mark =
       resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
-    mark.note(cleanEnd)
+    mark.note(cleanEnd, storage.clock.now())
     const durationMs = storage.clock.now() - startedAt
     const recovery = { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }
     return { recovery, mark, isMarkNew: reading.state === 'absent' && mark.offReason === undefined }

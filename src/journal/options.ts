@@ -45,6 +45,11 @@ export interface JournalOptions {
    * is given back.
    */
   readonly keepPreallocated?: boolean
+  /**
+   * From how long on a sync is told of as slow, in milliseconds: on the channel `fsys:journal:slow-sync`, also while it hangs,
+   * and in `stats().slowSyncs`. 0 (never) to 3,600,000; default 1000. Nothing else depends on it.
+   */
+  readonly slowSyncMs?: number
   /** The permissions of files that are made, before the process's umask. Default 0o600. */
   readonly fileMode?: number
   /** Gives up opening, as long as nothing has been changed yet. Not for `openJournalSync`. */
@@ -95,6 +100,7 @@ export function settleJournalOptions(
     zeroAheadBytes:
       options.zeroAheadBytes === 0 ? 0 : wholeNumber('zeroAheadBytes', options.zeroAheadBytes ?? MIB, 8192, 64 * MIB),
     keepPreallocated: truth('keepPreallocated', options.keepPreallocated ?? false),
+    slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1000, 0, 3_600_000),
     fileMode: wholeNumber('fileMode', options.fileMode ?? 0o600, 0, 0o777),
     signal,
     storage: withMethod('storage', options.storage ?? defaultStorage(direct), 'open'),
@@ -126,6 +132,7 @@ const JOURNAL_OPTIONS: readonly (keyof JournalOptions)[] = [
   'direct',
   'zeroAheadBytes',
   'keepPreallocated',
+  'slowSyncMs',
   'fileMode',
   'storage',
   'memory',

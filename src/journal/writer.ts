@@ -10,6 +10,8 @@ import type { Trip } from './log-space.js'
 export interface Writer {
   /** Everything below this has been handed to the operating system; always the end of a frame. */
   readonly writtenLsn: number
+  /** How many records that is, of those that the log buffer has seen. */
+  readonly writtenRecords: number
   /** True while the operating system has a write or a sync of ours that it has not answered. */
   readonly isBusy: boolean
   /** True if a blocking write of what is staged is the quickest way, and nothing stands in its way. */
@@ -47,9 +49,9 @@ export interface Writer {
   syncSync(): void
   /**
    * Makes room for a frame that does not fit into the slot in use. May block for a write: this is where appending faster
-   * than the disk becomes slower (D9).
+   * than the disk becomes slower (D9). True if it has written.
    */
-  makeRoom(): void
+  makeRoom(): boolean
   /** Writes a record whose frame is larger than a slot, before it returns. */
   writeOversize(record: Uint8Array): void
   /** The process ends: as much as can be of what is staged goes to the operating system. */

@@ -18,6 +18,8 @@ export class ZeroAhead {
   #smallGroups = 0
   #isResting = false
   #offReason: string | undefined
+  #writes = 0
+  #bytes = 0
 
   /** `aheadBytes` 0 turns it off. `zeros` is memory as the space wants it, of pages that are never changed. */
   constructor(space: LogSpace, aheadBytes: number, zeros: Uint8Array = ZEROS) {
@@ -29,6 +31,11 @@ export class ZeroAhead {
 
   get primitive(): Primitive<'write' | 'off'> {
     return this.#offReason === undefined ? { inUse: 'write' } : { inUse: 'off', reason: this.#offReason }
+  }
+
+  /** What has been written past the records. */
+  get written(): { readonly writes: number; readonly bytes: number } {
+    return { writes: this.#writes, bytes: this.#bytes }
   }
 
   /** The journal is about to end: nothing more is written past its records. */
@@ -48,7 +55,8 @@ export class ZeroAhead {
     if (bytes < Math.min(this.#zeros.length, this.#aheadBytes / 2)) return
     try {
       // What a short write leaves out is made up for by the next piece.
-      this.#space.writeSync(this.#zeros.subarray(0, bytes), start)
+      this.#bytes += this.#space.writeSync(this.#zeros.subarray(0, bytes), start)
+      this.#writes++
     } catch (error) {
       this.#offReason = `zeros could not be written: ${(error as Error).message}`
     }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { openJournal } from '#src/journal/journal.js'
+import { openJournal } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 
 import { noMarks } from '../support/marks.js'

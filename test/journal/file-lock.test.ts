@@ -3,7 +3,7 @@ import { linkSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 
-import { type FsysError, openJournal, openJournalSync } from 'fsys'
+import type { FsysError } from 'fsys'
 
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import { reset } from '#src/journal/reset.js'
@@ -12,6 +12,7 @@ import { runSync } from '#src/storage/steps.js'
 
 import { startChild } from '../support/children.js'
 import { engineStorage } from '../support/engines.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { unavailable } from '../support/unavailable.js'
 

@@ -3,11 +3,12 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
-import { type Advice, type Journal, type JournalOptions, openJournal, openJournalSync, openReader } from 'fsys'
+import { type Advice, type Journal, type JournalOptions, openReader } from 'fsys'
 
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { engineStorage } from '../support/engines.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { unavailable } from '../support/unavailable.js'
 

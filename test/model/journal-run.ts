@@ -60,7 +60,10 @@ export class JournalRun {
     this.#callers = callers.map((calls) => [...calls])
     this.#faultsLeft = faults
     this.#disk = new SteppedDisk((what) => this.#chooseFault(what))
-    const storage = { open: () => {}, clock: { soon: (callback: () => void) => this.#soon.push(callback) } }
+    const storage = {
+      open: () => {},
+      clock: { now: () => 0, soon: (callback: () => void) => this.#soon.push(callback) },
+    }
     const options = settleJournalOptions({
       logBufferBytes: SLOT_BYTES,
       memory: pool,

@@ -29,20 +29,20 @@ export const commitMutants: readonly Mutant[] = [
     name: 'nextLsn is published',
     breaks: 'D1 D4',
     file: COMMITTER,
-    find: `        this.#publish(frontier)
-        this.#finishGroup()`,
-    replace: `        this.#publish(this.#buffer.nextLsn)
-        this.#finishGroup()`,
+    find: `        this.#publish(frontier, records, now)
+        this.#finishGroup(now)`,
+    replace: `        this.#publish(this.#buffer.nextLsn, records, now)
+        this.#finishGroup(now)`,
     caughtBy: { seeds: 100 },
   },
   {
     name: 'the frontier is captured after the sync',
     breaks: 'D4',
     file: COMMITTER,
-    find: `        this.#publish(frontier)
-        this.#finishGroup()`,
-    replace: `        this.#publish(this.#writer.writtenLsn)
-        this.#finishGroup()`,
+    find: `        this.#publish(frontier, records, now)
+        this.#finishGroup(now)`,
+    replace: `        this.#publish(this.#writer.writtenLsn, records, now)
+        this.#finishGroup(now)`,
     caughtBy: { seeds: 1000 },
   },
   {
@@ -50,8 +50,8 @@ export const commitMutants: readonly Mutant[] = [
     name: 'a group is told what was written since its sync began',
     breaks: 'D1 D4',
     file: COMMITTER,
-    find: 'this.groups.finish().resolve(this.#durableLsn)',
-    replace: 'this.groups.finish().resolve(durableLsn(this.#writer.writtenLsn))',
+    find: 'group.resolve(this.#durableLsn)',
+    replace: 'group.resolve(durableLsn(this.#writer.writtenLsn))',
     caughtBy: { test: UNDER_WAY, named: 'what is written meanwhile is not covered by it' },
   },
   {

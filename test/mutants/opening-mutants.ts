@@ -159,8 +159,8 @@ export const openingMutants: readonly Mutant[] = [
     name: 'the mark runs ahead of what is durable',
     breaks: 'D6',
     file: COMMITTER,
-    find: 'this.#opened.mark.note(frontier)',
-    replace: 'this.#opened.mark.note(this.#buffer.nextLsn)',
+    find: 'this.#opened.mark.note(frontier, now)',
+    replace: 'this.#opened.mark.note(this.#buffer.nextLsn, now)',
     caughtBy: { test: 'journal/under-way', named: 'what is appended meanwhile is not in the mark' },
   },
   {
