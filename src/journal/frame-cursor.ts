@@ -10,9 +10,10 @@ import {
   judgeHeader,
   payloadBytesOf,
 } from '../frame/frame.js'
-import type { Steps } from '../storage/steps.js'
+import { isWaiting, type Steps } from '../storage/steps.js'
 import type { StorageFile } from '../storage/storage.js'
 import { readWhole } from '../storage/whole.js'
+import type { ReadAhead } from './read-ahead.js'
 
 /** 1 MiB: 64 KiB and 4 MiB are both slower to replay from. */
 export const CHUNK_BYTES: number = 2 ** 20
@@ -32,6 +33,8 @@ export interface FrameCursorOptions {
   /** A valid frame with a larger payload than this is refused: what to throw is made from its LSN and its size. */
   readonly payloadBytesMax?: number
   readonly tooLarge?: (lsn: number, payloadBytes: number) => Error
+  /** Reads the next chunk meanwhile, where `advance` waits. */
+  readonly ahead?: ReadAhead | undefined
 }
 
 /** A valid frame that is longer than a chunk. */
@@ -50,12 +53,15 @@ export interface LargeFrame {
  */
 export class FrameCursor {
   readonly #file: StorageFile
+  /** What large frames are checked with, and chunks read into, unless they are read ahead. */
   readonly #kernel: Kernel
+  /** Where the chunk is. */
+  #current: Kernel
   readonly #options: FrameCursorOptions
   #fileSize: number
   /** The end of the last valid frame. */
   #position: number
-  /** The file position of the first byte in memory. */
+  /** What is added to an address in memory to get a position in the file. */
   #chunkLsn: number
   /** In memory: bytes up to `#filled`, of which those below `#next` have been walked. */
   #filled = 0
@@ -75,6 +81,7 @@ export class FrameCursor {
   constructor(file: StorageFile, kernel: Kernel, options: FrameCursorOptions) {
     this.#file = file
     this.#kernel = kernel
+    this.#current = kernel
     this.#options = options
     this.#fileSize = options.fileSize
     this.#position = options.from
@@ -90,11 +97,11 @@ export class FrameCursor {
   }
 
   get bytes(): Buffer {
-    return this.#kernel.bytes
+    return this.#current.bytes
   }
 
   get offsets(): Int32Array {
-    return this.#kernel.offsets
+    return this.#current.offsets
   }
 
   /** What is added to an address in `bytes` to get an LSN. Holds for the batch. */
@@ -107,6 +114,7 @@ export class FrameCursor {
     this.#position = position
     this.#fileSize = fileSize
     this.#forget(position)
+    this.#options.ahead?.forget()
     this.#gapStart = undefined
     this.count = 0
     this.large = undefined
@@ -120,7 +128,7 @@ export class FrameCursor {
     this.large = undefined
     while (this.tailState === undefined) {
       if (this.#next < this.#filled) {
-        const count = this.#kernel.scan(this.#next, this.#filled)
+        const count = this.#current.scan(this.#next, this.#filled)
         if (count > 0) {
           this.count = count
           this.#next = this.offsets[count] as number
@@ -148,7 +156,7 @@ export class FrameCursor {
     } else if (verdict === 'frame') {
       const frameBytes = payloadBytesOf(head) + FRAME_OVERHEAD_BYTES
       if (frameBytes <= this.#filled - this.#next) this.#end('checksum-mismatch')
-      else if (frameBytes <= this.bytes.length) yield* this.#readOn()
+      else if (frameBytes <= this.#kernel.bytes.length) yield* this.#readOn()
       else return yield* this.#checkLarge(position, frameBytes)
     } else {
       this.#end(verdict)
@@ -156,14 +164,36 @@ export class FrameCursor {
     return false
   }
 
-  /** Keeps what has not been walked, and fills the rest of the memory. */
+  /** Keeps what has not been walked, and reads what follows it. */
   *#readOn(): Steps<void> {
+    const ahead = isWaiting() ? this.#options.ahead : undefined
+    const isThere = ahead !== undefined && (yield* this.#takeAhead(ahead))
+    if (!isThere) yield* this.#fill()
+    ahead?.begin(this.#chunkLsn + this.#filled, this.#fileSize, this.#current)
+  }
+
+  /** Goes on in the chunk that was read ahead. False if that is another one. */
+  *#takeAhead(ahead: ReadAhead): Steps<boolean> {
+    const from = this.#chunkLsn + this.#filled
+    const chunk = yield* ahead.take(from, this.bytes.subarray(this.#next, this.#filled))
+    if (chunk === undefined) return false
+    const position = this.#chunkLsn + this.#next
+    this.#current = chunk.kernel
+    this.#next = chunk.start
+    this.#filled = chunk.end
+    this.#chunkLsn = position - chunk.start
+    if (chunk.isShort) this.#fileSize = this.#chunkLsn + chunk.end
+    return true
+  }
+
+  /** Fills the rest of the memory. */
+  *#fill(): Steps<void> {
     this.bytes.copyWithin(0, this.#next, this.#filled)
     this.#chunkLsn += this.#next
     this.#filled -= this.#next
     this.#next = 0
     const from = this.#chunkLsn + this.#filled
-    const wanted = Math.min(this.bytes.length - this.#filled, this.#fileSize - from)
+    const wanted = Math.min(this.#kernel.bytes.length - this.#filled, this.#fileSize - from)
     const count = yield* readWhole(this.#file, this.bytes.subarray(this.#filled, this.#filled + wanted), from)
     this.#filled += count
     // Somebody has made the file shorter since its size was asked for.

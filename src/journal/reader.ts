@@ -10,6 +10,7 @@ import { CHUNK_BYTES, FrameCursor, readFrame } from './frame-cursor.js'
 import { type MarkReading, gapLimit, readMark } from './mark.js'
 import { markPath } from './names.js'
 import { type ReaderOptions, type Settled, settlePath, settleReaderOptions } from './options.js'
+import { ReadAhead } from './read-ahead.js'
 import { Batch, type RecordBatch } from './record-batch.js'
 import { checkAdvice } from './space-hints.js'
 
@@ -80,6 +81,7 @@ export class JournalReader implements Disposable {
   readonly #file: StorageFile
   readonly #options: Settled<ReaderOptions>
   readonly #kernel: Kernel
+  readonly #ahead: ReadAhead
   readonly #cursor: FrameCursor
   #isClosed = false
   /** A read is under way, into the kernel's memory. */
@@ -95,6 +97,7 @@ export class JournalReader implements Disposable {
     this.#file = file
     this.#options = options
     this.#kernel = options.memory.acquire(CHUNK_BYTES)
+    this.#ahead = new ReadAhead(file, options.memory, this.#kernel.bytes.length, () => this.#releaseUnused())
     this.#cursor = new FrameCursor(file, this.#kernel, {
       from: 0,
       fileSize,
@@ -102,6 +105,7 @@ export class JournalReader implements Disposable {
       wantsLargePayloads: true,
       payloadBytesMax: options.recordBytesMax,
       tooLarge: this.#tooLarge,
+      ahead: this.#ahead,
     })
   }
 
@@ -280,7 +284,10 @@ export class JournalReader implements Disposable {
     }
   }
 
-  /** Lets go of the file. Idempotent. A read that is under way goes to its end first, and is then refused. */
+  /**
+   * Lets go of the file. Idempotent. A read that is under way goes to its end first, and is then refused; the waiting ways of
+   * reading read one chunk ahead.
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -293,7 +300,8 @@ export class JournalReader implements Disposable {
 
   /** When it is closed, and nothing works on its file and its memory any more. */
   #releaseUnused(): void {
-    if (!this.#isClosed || this.#isBusy || this.#advising > 0) return
+    if (!this.#isClosed || this.#isBusy || this.#ahead.isBusy || this.#advising > 0) return
+    this.#ahead.release()
     this.#options.memory.release(this.#kernel)
     try {
       this.#file.closeSync()

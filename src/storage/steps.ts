@@ -91,6 +91,11 @@ function twinOf(name: string): string {
 /** Whether the work that is running now is run by `runSync`. What it calls can itself run work, in either way. */
 let isBlocking = false
 
+/** Whether the work that is running now waits: then it may begin something that goes on beside it. */
+export function isWaiting(): boolean {
+  return !isBlocking
+}
+
 /** Does the work without letting anything else run in this thread. */
 export function runSync<Result>(steps: Steps<Result>): Result {
   const outer = isBlocking

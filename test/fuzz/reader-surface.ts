@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+
 import { FsysError } from '#src/errors.js'
 import { type JournalReader, type JournalRecord, openReader } from '#src/journal/reader.js'
 import type { Lsn } from '#src/lsn.js'
@@ -93,6 +95,9 @@ class CheckedReader {
     }
     if (this.#random.chance(0.5)) await this.#readBatches(Infinity)
     else await this.#iterateWaiting(Infinity)
+    this.#reader.close()
+    // What is being read ahead, and will not be needed.
+    if (this.#storage.counts.openFiles > 0) await setImmediate()
     this.#finish()
   }
 
@@ -260,8 +265,8 @@ class CheckedReader {
     reader.close()
     const { openFiles } = this.#storage.counts
     must(openFiles === 0 && this.#pool.lent === 0, 'D9', () => 'a closed reader holds on to a file or to memory')
-    // Once into the chunk, and a frame that is longer than that once to check it, and once to give it.
-    const most = this.#walks * (3 * this.#bytes.length + 16)
+    // Once into the chunk, once ahead, and a frame that is longer than that once to check it, and once to give it.
+    const most = this.#walks * (4 * this.#bytes.length + 16)
     const bytesRead = this.#storage.files.get(PATH)?.bytesRead ?? 0
     must(bytesRead <= most, 'D9', () => `${bytesRead} bytes read of a file of ${this.#bytes.length}`)
     this.#tally.add(`tail ${tailState}`)

@@ -15,6 +15,8 @@ export class SmallKernels extends KernelPool {
   readonly #offsetCount: number
   readonly #engine: ChecksumEngine
   readonly #idle: Kernel[] = []
+  /** Two chunks long: for what is read ahead. */
+  readonly #idleLong: Kernel[] = []
   /** How many are in use. */
   lent = 0
 
@@ -27,8 +29,10 @@ export class SmallKernels extends KernelPool {
 
   override acquire(areaBytes: number): Kernel {
     this.lent++
-    if (areaBytes !== CHUNK_BYTES) return super.acquire(areaBytes)
-    const kernel = this.#idle.pop() ?? createKernel(this.#chunkBytes, this.#offsetCount, this.#engine)
+    const isLong = areaBytes === 2 * this.#chunkBytes
+    if (areaBytes !== CHUNK_BYTES && !isLong) return super.acquire(areaBytes)
+    const bytes = isLong ? areaBytes : this.#chunkBytes
+    const kernel = (isLong ? this.#idleLong : this.#idle).pop() ?? createKernel(bytes, this.#offsetCount, this.#engine)
     // What is left over from an earlier use must not matter: here it is what does the most harm, and always the same.
     kernel.bytes.fill(MAGIC)
     return kernel
@@ -37,6 +41,7 @@ export class SmallKernels extends KernelPool {
   override release(kernel: Kernel): void {
     this.lent--
     if (kernel.bytes.length === this.#chunkBytes) this.#idle.push(kernel)
+    else if (kernel.bytes.length === 2 * this.#chunkBytes) this.#idleLong.push(kernel)
     else super.release(kernel)
   }
 }

@@ -8,6 +8,22 @@ const KERNEL = 'kernel/kernel.ts'
 /** Faults in what is taken for a record. */
 export const readingMutants: readonly Mutant[] = [
   {
+    name: 'what was read ahead is used after a refresh',
+    breaks: 'D2',
+    file: 'src/journal/frame-cursor.ts',
+    find: '    this.#options.ahead?.forget()\n',
+    replace: '',
+    caughtBy: { test: 'unit/journal/read-ahead', named: 'what was zeros when it was read ahead is read again' },
+  },
+  {
+    name: 'memory is given back while something is read ahead into it',
+    breaks: 'D3',
+    file: 'src/journal/reader.ts',
+    find: ' || this.#ahead.isBusy',
+    replace: '',
+    caughtBy: { test: 'unit/journal/read-ahead', named: 'neither memory nor file is given back' },
+  },
+  {
     name: 'a length is trusted before it is compared with the file',
     breaks: 'D9',
     file: FRAME,
