@@ -6,7 +6,7 @@ import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
 import { atPlace, type Place } from './scope.js'
-import { AbortableSource, type ByteSource } from './source.js'
+import { AbortableSource, type ByteSource, checkSignal } from './source.js'
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
@@ -23,14 +23,15 @@ export type FillDraft = (file: StorageFile, draft: string) => Steps<void>
 /** Replaces what a path leads to. The source is told when nobody wants more of it. */
 export function* replacePath(
   context: HandleContext,
-  path: string,
+  path: string | URL,
   source: ByteSource,
   options: ReplaceOptions,
 ): Steps<KeptAttributes> {
   const { signal } = options
   try {
+    const { scope } = context
     const ending = signal === undefined ? source : new AbortableSource(source, signal)
-    return yield* atPlace(context.scope, path, 'follow', (place) => replaceFile(context, place, ending, options))
+    return yield* atPlace(scope, scope.settle(path), 'follow', (place) => replaceFile(context, place, ending, options))
   } catch (error) {
     yield* endSource(source, signal)
     throw error
@@ -70,7 +71,7 @@ export function writeDraft(
   return makeDraft(context, place, options, function* fill(file, name) {
     const direct = yield* context.durability.openDirect(place.directory, name)
     try {
-      const { notDirect } = yield* writeContent({ file, direct }, source, () => options.signal?.throwIfAborted())
+      const { notDirect } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
       if (notDirect !== undefined) context.durability.fallBack(notDirect)
     } finally {
       if (direct !== undefined) yield* closeQuietly(direct)
@@ -118,7 +119,7 @@ const NOTHING_KEPT: KeptAttributes = { owner: false }
 /** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
 export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {
   try {
-    signal?.throwIfAborted()
+    checkSignal(signal)
     yield* call(directory, 'rename', draft, directory, name)
   } catch (error) {
     yield* discardDraft(directory, draft)

@@ -4,7 +4,7 @@ import { storageFailure } from '../errors.js'
 import { type Journal, openJournal, openJournalSync } from '../journal/journal.js'
 import type { JournalOptions } from '../journal/options.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { Storage } from '../storage/storage.js'
+import type { Storage, StorageEngine } from '../storage/storage.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { Durability } from './durability.js'
@@ -74,6 +74,16 @@ export class Handle extends FileCalls {
   /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
   get sectorSize(): number {
     return DIRECT_ALIGNMENT_BYTES
+  }
+
+  /** What does the work. */
+  get engine(): StorageEngine {
+    return this.context.storage.engine
+  }
+
+  /** Why it is not a better one, if there is one. */
+  get engineReason(): string | undefined {
+    return this.context.storage.engineReason
   }
 
   /** False where names cannot be made durable: on Windows, and on some network file systems. Found out by the first write. */

@@ -1,9 +1,10 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 
+import { isAbsence } from '../errors.js'
 import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
 import { factsOf } from './node-file.js'
-import { flagsOf, isAbsence } from './node-flags.js'
+import { flagsOf } from './node-flags.js'
 import type { DirectoryEntry, FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from './storage.js'
 
 /** What the directories of one storage share. */

@@ -24,6 +24,8 @@ test('a handle says what it does: method, primitive, sector size, root and mode'
     { activeMethod: 'data', durabilityPrimitive: 'fdatasync', root: undefined, mode: 'prod', sectorSize: 4096 },
   )
   assert.ok(plain.methodReason.length > 0)
+  assert.ok(['portable', 'pool'].includes(plain.engine))
+  if (plain.engine === 'portable') assert.ok(plain.engineReason)
   assert.equal(createHandle({ method: 'sync' }).durabilityPrimitive, 'fsync')
   assert.equal(createHandle({ method: 'direct' }).durabilityPrimitive, 'O_DIRECT and fdatasync')
   const rooted = createHandle({ root: pathToFileURL(base) })
