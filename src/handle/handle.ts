@@ -7,9 +7,9 @@ import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
-import { Durability } from './durability.js'
+import { type ChooseMethod, Durability } from './durability.js'
 import { FileCalls } from './file-calls.js'
-import type { DurabilityPrimitive, Method } from './method.js'
+import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive } from './method.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -22,7 +22,8 @@ import { Sweeper } from './sweeper.js'
  */
 export function createHandle(options?: HandleOptions): Handle {
   const { method, root, storage, mode } = settleHandleOptions(options)
-  const durability = new Durability(method, mode === 'dev' ? warn : undefined)
+  const choose: ChooseMethod = (_, directIo) => chooseMethod({ platform: process.platform, directIo }, method)
+  const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
   return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
 }
@@ -56,19 +57,22 @@ export class Handle extends FileCalls {
     return this.context.scope.root
   }
 
-  /** How what is written is made durable, after all fallbacks. */
-  get activeMethod(): Method {
-    return this.context.durability.chosen.method
+  /**
+   * How what is written is made durable, after all fallbacks. The choice is made for each file system: this is the one that
+   * was used last, and before that, the one for the root, or else the working directory.
+   */
+  get activeMethod(): DurabilityMethod {
+    return this.context.durability.last.method
   }
 
   /** The call that does it. */
   get durabilityPrimitive(): DurabilityPrimitive {
-    return this.context.durability.chosen.primitive
+    return this.context.durability.last.primitive
   }
 
   /** Why this method, and not another one. */
   get methodReason(): string {
-    return this.context.durability.chosen.reason
+    return this.context.durability.last.reason
   }
 
   /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
