@@ -11,7 +11,7 @@ export class Durability {
   readonly #choose: ChooseMethod
   readonly #onFallback: (reason: string) => void
   readonly #byDevice = new Map<bigint, MethodChoice>()
-  #last: MethodChoice
+  #chosen: MethodChoice
   #syncsDirectories = true
 
   /**
@@ -21,12 +21,12 @@ export class Durability {
   constructor(choose: ChooseMethod, path: string, onFallback: (reason: string) => void = () => undefined) {
     this.#choose = choose
     this.#onFallback = onFallback
-    this.#last = choose(path, { isAvailable: 'unknown' })
+    this.#chosen = choose(path, { isAvailable: 'unknown' })
   }
 
   /** What was used last; before that, what is to be used. */
-  get last(): MethodChoice {
-    return this.#last
+  get chosen(): MethodChoice {
+    return this.#chosen
   }
 
   /** False where names cannot be made durable: on Windows, and on some network file systems. */
@@ -42,7 +42,7 @@ export class Durability {
       if (this.#byDevice.size >= DEVICES_MAX) this.#byDevice.clear()
       this.#byDevice.set(device, choice)
     }
-    this.#last = choice
+    this.#chosen = choice
     return choice
   }
 
@@ -65,7 +65,7 @@ export class Durability {
   fallBack(directory: StorageDirectory, { device }: FileFacts, reason: string): void {
     const choice = this.#choose(directory.path, { isAvailable: false, reason })
     this.#byDevice.set(device, choice)
-    this.#last = choice
+    this.#chosen = choice
     this.#onFallback(`direct I/O is not to be had in ${directory.path}, ${choice.primitive} serves: ${reason}`)
   }
 

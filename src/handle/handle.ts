@@ -62,17 +62,17 @@ export class Handle extends FileCalls {
    * was used last, and before that, the one for the root, or else the working directory.
    */
   get activeMethod(): DurabilityMethod {
-    return this.context.durability.last.method
+    return this.context.durability.chosen.method
   }
 
   /** The call that does it. */
   get durabilityPrimitive(): DurabilityPrimitive {
-    return this.context.durability.last.primitive
+    return this.context.durability.chosen.primitive
   }
 
   /** Why this method, and not another one. */
   get methodReason(): string {
-    return this.context.durability.last.reason
+    return this.context.durability.chosen.reason
   }
 
   /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
