@@ -13,6 +13,9 @@ const ONCE = {
   'journal/base-offset': 'it is about the simulated disk',
   'journal/lock.test':
     'locks are files, which all engines write with the same calls; see journal/contention, crash/sudden-ends',
+  'journal/file-lock': 'each of its tests has an engine of its own',
+  'journal/preallocate': 'each of its tests has an engine of its own',
+  'journal/stats': 'each of its tests has an engine of its own',
   'crash/power-cuts': 'each life has an engine of its own',
   'crash/recorder/': 'each recording has an engine of its own',
   'crash/ring-faults': 'it is about io_uring',

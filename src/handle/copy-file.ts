@@ -5,6 +5,7 @@ import { confirmNames, makeDraft, publishDraft } from './atomic-write.js'
 import type { HandleContext } from './context.js'
 import { withFile } from './open-place.js'
 import { atPlace } from './scope.js'
+import { checkSignal } from './source.js'
 
 /** What a copy was made by: the best that the two places have. */
 export type CopyPrimitive = 'reflink' | 'copy_file_range' | 'read and write'
@@ -27,7 +28,7 @@ export function* copyFile(context: HandleContext, from: string, to: string, sign
           place,
           { mode: permissions & 0o777, signal },
           function* fill(target) {
-            copied = yield* copyContent(file, target, () => signal?.throwIfAborted())
+            copied = yield* copyContent(file, target, () => checkSignal(signal))
           },
         )
         yield* publishDraft(place, draft, signal)

@@ -1,6 +1,7 @@
 import { FsysError, storageFailure } from '../errors.js'
 import { run, runSync, type Steps } from '../storage/steps.js'
 import type { HandleContext } from './context.js'
+import { TheirFailure } from './source.js'
 
 /** The life of a handle, and how its calls are made. */
 export abstract class HandleLife {
@@ -65,6 +66,7 @@ export abstract class HandleLife {
 }
 
 function told(error: unknown, verb: string, path: string | URL): unknown {
+  if (error instanceof TheirFailure) return error.cause
   return storageFailure(error, `cannot ${verb} ${shown(path)}`, { path: String(path) })
 }
 

@@ -1,10 +1,10 @@
-import type { Method } from '#src/handle/method.js'
+import type { DurabilityMethod } from '#src/handle/method.js'
 
 /** What the writer is to do until the power goes: a plan in JSON. */
 export interface CutPlan {
   readonly base: string
   readonly seed: number
-  readonly method: Method
+  readonly method: DurabilityMethod
   /** The first version that nobody has asked for yet. */
   readonly version: number
   /** What it replaces, all at the same time. */

@@ -64,6 +64,7 @@ const EXPECTED: readonly (string | undefined)[] = [
   '0 paid: order 1\n25 paid: order 2\n',
   'true\ntrue 0\n',
   '0 13 a\n13 26 b\n26 39 c\nclean-end 39\n26\n1\nb\n',
+  '{ "port": 80 }\n',
 ]
 
 test('README.md has as many examples as are expected here', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
 import { createHandle, type Handle } from '#src/handle/handle.js'
-import type { Method } from '#src/handle/method.js'
+import type { DurabilityMethod } from '#src/handle/method.js'
 import { type DiskRules, exploreEveryCrash, type SimDisk } from '#src/testing.js'
 
 /**
@@ -18,7 +18,7 @@ interface Case {
   readonly check: (disk: SimDisk, isDone: boolean) => void
   readonly rules?: Partial<DiskRules>
   /** Default: 'data'. */
-  readonly methods?: readonly Method[]
+  readonly methods?: readonly DurabilityMethod[]
 }
 
 const OLD = 'old'.repeat(1000)
@@ -209,7 +209,7 @@ suite('at every crash', () => {
   })
 })
 
-async function crashEverywhere(wanted: Case, method: Method, fates = 3): Promise<void> {
+async function crashEverywhere(wanted: Case, method: DurabilityMethod, fates = 3): Promise<void> {
   const { before, permissions = 0o644, act, check, rules = {} } = wanted
   const explored = await exploreEveryCrash({ fates, disk: rules }, async (world) => {
     const { disk } = world
