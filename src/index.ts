@@ -2,6 +2,7 @@ export { type ErrorCode, FsysError } from './errors.js'
 export type { TailState } from './frame/frame.js'
 export { PAYLOAD_BYTES_MAX } from './frame/frame.js'
 export { type Handle, createHandle } from './handle/handle.js'
+export type { HandleCallMessage } from './handle/handle-channel.js'
 export type { DurabilityPrimitive, Method } from './handle/method.js'
 export type { HandleOptions, WriteOptions } from './handle/options.js'
 export type { Data, StreamedData } from './handle/source.js'
@@ -26,6 +27,7 @@ export {
   type ScanCallback,
   openReader,
 } from './journal/reader.js'
+export type { TraceMessage } from './tracing.js'
 export type { DamagePolicy, GapPolicy, Recovery } from './journal/recovery.js'
 export type { SavedTail } from './journal/saved-tail.js'
 export { type DurableLsn, type Lsn, asLsn } from './lsn.js'
