@@ -300,6 +300,8 @@ export class Journal {
     this.#state = 'closed'
     this.#forgetAtExit()
     this.#meter.stop()
+    // What a poisoned journal has still staged is counted before its memory goes to others.
+    this.#buffer.seal()
     this.#memory.release()
     this.#opened.mark.closeSync()
     try {
