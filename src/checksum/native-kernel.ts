@@ -30,10 +30,11 @@ export class NativeKernel implements Kernel {
     this.offsets = new Int32Array(offsetCount + 1)
   }
 
-  seal(start: number, end: number): void {
+  seal(start: number, end: number): number {
     checkRange(start, end, this.bytes.length)
-    const stoppedAt = this.#addon.seal(this.bytes, start, end)
-    if (stoppedAt !== end) throw notWhole(start, end, stoppedAt)
+    const count = this.#addon.seal(this.bytes, start, end)
+    if (count < 0) throw notWhole(start, end, -1 - count)
+    return count
   }
 
   checksum(crc: number, start: number, end: number): number {

@@ -36,11 +36,12 @@ export class WasmKernel implements Kernel {
     this.#exports.initialize()
   }
 
-  seal(start: number, end: number): void {
+  seal(start: number, end: number): number {
     checkRange(start, end, this.bytes.length)
     const base = this.#base
-    const stoppedAt = this.#exports.seal(base + start, base + end) - base
-    if (stoppedAt !== end) throw notWhole(start, end, stoppedAt)
+    const count = this.#exports.seal(base + start, base + end)
+    if (count < 0) throw notWhole(start, end, -1 - count - base)
+    return count
   }
 
   checksum(crc: number, start: number, end: number): number {

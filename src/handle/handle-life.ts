@@ -1,6 +1,8 @@
 import { FsysError, storageFailure } from '../errors.js'
 import { run, runSync, type Steps } from '../storage/steps.js'
+import { type Filled, traceBlocking, traceWaiting } from '../tracing.js'
 import type { HandleContext } from './context.js'
+import { callChannel, type HandleCallMessage } from './handle-channel.js'
 import { TheirFailure } from './source.js'
 
 /** The life of a handle, and how its calls are made. */
@@ -31,27 +33,31 @@ export abstract class HandleLife {
   }
 
   /** Makes a call that waits. The verb is for messages: 'cannot write "a"'. */
-  protected async wait<Result>(verb: string, path: string | URL, steps: Steps<Result>): Promise<Result> {
-    this.#begin(verb, path)
-    try {
-      return await run(steps)
-    } catch (error) {
-      throw told(error, verb, path)
-    } finally {
-      this.#end()
-    }
+  protected wait<Result>(verb: string, path: string | URL, steps: Steps<Result>): Promise<Result> {
+    return traceWaiting(callChannel, messageOf(verb, path), this.context.storage.clock, async () => {
+      this.#begin(verb, path)
+      try {
+        return await run(steps)
+      } catch (error) {
+        throw told(error, verb, path)
+      } finally {
+        this.#end()
+      }
+    })
   }
 
   /** Makes a call that blocks. */
   protected block<Result>(verb: string, path: string | URL, steps: Steps<Result>): Result {
-    this.#begin(verb, path)
-    try {
-      return runSync(steps)
-    } catch (error) {
-      throw told(error, verb, path)
-    } finally {
-      this.#end()
-    }
+    return traceBlocking(callChannel, messageOf(verb, path), this.context.storage.clock, () => {
+      this.#begin(verb, path)
+      try {
+        return runSync(steps)
+      } catch (error) {
+        throw told(error, verb, path)
+      } finally {
+        this.#end()
+      }
+    })
   }
 
   #begin(verb: string, path: string | URL): void {
@@ -63,6 +69,10 @@ export abstract class HandleLife {
     this.#unfinished -= 1
     if (this.#isClosed && this.#unfinished === 0) this.context.scope.close()
   }
+}
+
+function messageOf(verb: string, path: string | URL): Filled<HandleCallMessage> {
+  return { path: String(path), verb, durationMs: undefined }
 }
 
 function told(error: unknown, verb: string, path: string | URL): unknown {

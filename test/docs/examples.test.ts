@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { test } from 'node:test'
 
@@ -82,6 +82,8 @@ const pages = readdirSync('docs').filter((name) => name.endsWith('.md') && !ABOU
 for (const page of pages.map((name) => join('docs', name))) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
     const folder = mkdtempSync(join(directory, 'page-'))
+    // For the packages that a page brings together with this one.
+    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
     let text = readFileSync(page, 'utf8')
     const blocks = [...text.matchAll(NAMED_BLOCK)]
     for (const [block, code = '', file = '', , output] of blocks) {
