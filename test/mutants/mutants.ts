@@ -3,6 +3,7 @@ import { handleMutants } from './handle-mutants.js'
 import { lockMutants } from './lock-mutants.js'
 import type { Mutant } from './mutant.js'
 import { openingMutants } from './opening-mutants.js'
+import { platformMutants } from './platform-mutants.js'
 import { readingMutants } from './reading-mutants.js'
 
 /** Every deliberate fault. */
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...lockMutants,
   ...readingMutants,
   ...handleMutants,
+  ...platformMutants,
 ]
