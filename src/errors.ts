@@ -17,7 +17,7 @@ export type ErrorCode =
   | 'ERR_FSYS_LSN_UNKNOWN'
   /** `readAt` of an LSN at which no whole, valid record stands. */
   | 'ERR_FSYS_NO_RECORD'
-  /** The journal or the reader is closed. */
+  /** The journal, the reader or the handle is closed. */
   | 'ERR_FSYS_CLOSED'
   /** The reader is in the middle of another read; or a blocking call would have to wait for an unfinished write. */
   | 'ERR_FSYS_BUSY'
@@ -37,8 +37,22 @@ export type ErrorCode =
   | 'ERR_FSYS_TAIL_NOT_SAVED'
   /** What was read of the journal before does not stand there any more: it was cut, overwritten or replaced. */
   | 'ERR_FSYS_CHANGED'
+  /** A path leads out of the handle's root: by `..`, by being absolute, or through a symbolic link. */
+  | 'ERR_FSYS_OUTSIDE_ROOT'
+  /** A name that is too long for the file system, or that Windows keeps for a device. */
+  | 'ERR_FSYS_BAD_NAME'
+  /** Too many symbolic links on the way; or one has appeared where there was none a moment before, and was not followed. */
+  | 'ERR_FSYS_LINKS'
+  /** What was to be done is done and seen by everybody, but a power cut may undo it: syncing the directory has failed. */
+  | 'ERR_FSYS_UNCONFIRMED'
   /** There is no such file, or no such directory. */
   | 'ERR_FSYS_NOT_FOUND'
+  /** There is something already. */
+  | 'ERR_FSYS_EXISTS'
+  /** The directory is not empty. */
+  | 'ERR_FSYS_NOT_EMPTY'
+  /** The two paths are on different file systems. */
+  | 'ERR_FSYS_CROSS_DEVICE'
   /** A directory, a pipe, a device: something that is not a regular file. */
   | 'ERR_FSYS_NOT_A_FILE'
   /** The operating system refuses access. */
@@ -111,6 +125,11 @@ const EDQUOT = -122
 const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
   ENOENT: 'ERR_FSYS_NOT_FOUND',
   ENOTDIR: 'ERR_FSYS_NOT_FOUND',
+  EEXIST: 'ERR_FSYS_EXISTS',
+  ENOTEMPTY: 'ERR_FSYS_NOT_EMPTY',
+  EXDEV: 'ERR_FSYS_CROSS_DEVICE',
+  ENAMETOOLONG: 'ERR_FSYS_BAD_NAME',
+  ELOOP: 'ERR_FSYS_LINKS',
   EISDIR: 'ERR_FSYS_NOT_A_FILE',
   EACCES: 'ERR_FSYS_ACCESS',
   EPERM: 'ERR_FSYS_ACCESS',
@@ -134,4 +153,13 @@ export function storageFailure(error: unknown, attempt: string, facts: FailureFa
 /** For a call that did nothing and reported nothing, again and again. */
 export function noProgress(syscall: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`EIO: ${syscall} made no progress`), { code: 'EIO', errno: -5, syscall })
+}
+
+/** An error as the operating system would have it, where it is found out before it is asked. */
+export function systemFailure(
+  code: 'ELOOP' | 'EISDIR' | 'ENOTDIR' | 'ENOENT',
+  text: string,
+  path: string,
+): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${text}, '${path}'`), { code, path })
 }

@@ -1,5 +1,16 @@
 export { nodeStorage } from './storage/node-storage.js'
-export type { Clock, FileFacts, OpenMode, Owner, Owners, Storage, StorageFile } from './storage/storage.js'
+export type {
+  Clock,
+  DirectoryEntry,
+  FileFacts,
+  Listing,
+  OpenMode,
+  Owner,
+  Owners,
+  Storage,
+  StorageDirectory,
+  StorageFile,
+} from './storage/storage.js'
 export type { SimStorage } from './storage/sim-storage.js'
 export type { Choices } from './storage/sim/choices.js'
 export type { DiskRules, Survival } from './storage/sim/disk-rules.js'

@@ -1,8 +1,9 @@
+import { abortable } from '../abortable.js'
+import { checkBytes, encodeText, loneSurrogate } from '../checks.js'
 import { FsysError, assert, invalidArgument, outOfRange, storageFailure } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn, durableLsn } from '../lsn.js'
 import { run, runSync } from '../storage/steps.js'
-import { abortable } from './abortable.js'
 import { BufferedWriter } from './buffered-writer.js'
 import { DirectWriter } from './direct-writer.js'
 import { keepUntilExit } from './exit.js'
@@ -13,7 +14,6 @@ import { LogMemory } from './log-memory.js'
 import type { Trip } from './log-space.js'
 import { type OpenedJournal, open } from './open.js'
 import { type JournalOptions, type Settled, settleJournalOptions, settlePath } from './options.js'
-import { checkRecord, encodeText, loneSurrogate } from './record.js'
 import type { Writer } from './writer.js'
 import { ZeroAhead } from './zero-ahead.js'
 
@@ -53,6 +53,9 @@ export function openJournalSync(path: string | URL, options?: Omit<JournalOption
 
 /** A journal's first frame begins at the first byte of its file. */
 const FIRST_LSN = 0
+
+/** What messages call it. */
+const RECORD = 'a record'
 
 /** A write-ahead journal, open for writing. Made by `openJournal`. */
 export class Journal {
@@ -123,7 +126,7 @@ export class Journal {
     if (this.#failure !== undefined || this.#state !== 'open') throw this.#refusal('append to')
     if (typeof record === 'string') return this.#appendText(record)
     if (!(record instanceof Uint8Array) || record.length === 0 || record.length !== record.byteLength)
-      checkRecord(record)
+      checkBytes(record, RECORD)
     if (record.length > this.#recordBytesMax) throw this.#tooLarge(record.length)
     return (this.#buffer.stage(record) || this.#appendSlowly(record)) as Lsn
   }
@@ -143,8 +146,8 @@ export class Journal {
     const batch: Uint8Array[] = []
     let frameBytes = 0
     for (const record of records) {
-      const bytes = typeof record === 'string' ? encodeText(record) : record
-      checkRecord(bytes)
+      const bytes = typeof record === 'string' ? encodeText(record, RECORD) : record
+      checkBytes(bytes, RECORD)
       if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
       frameBytes += bytes.length + FRAME_OVERHEAD_BYTES
       batch.push(isStable || typeof record === 'string' ? bytes : new Uint8Array(bytes))
@@ -439,11 +442,11 @@ export class Journal {
   }
 
   #appendText(record: string): Lsn {
-    if (!record.isWellFormed()) throw loneSurrogate()
+    if (!record.isWellFormed()) throw loneSurrogate(RECORD)
     const lsn = this.#buffer.stageText(record, this.#recordBytesMax)
     if (lsn > 0) return lsn as Lsn
     if (lsn < 0) throw this.#tooLarge(-lsn)
-    return this.append(encodeText(record))
+    return this.append(encodeText(record, RECORD))
   }
 
   /** A record for which the buffer has no room. */

@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url'
-
+import { checkNames, settlePath as settleAnyPath, oneOf, truth, wholeNumber, withMethod } from '../checks.js'
 import type { KernelPool } from '../checksum/kernel-pool.js'
 import { sharedKernelPool } from '../checksum/kernel-pool.js'
-import { invalidArgument, outOfRange } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
 import { defaultStorage } from '../storage/default-storage.js'
 import { nodeStorage } from '../storage/node-storage.js'
@@ -129,56 +128,5 @@ const READER_OPTIONS: readonly (keyof ReaderOptions)[] = ['recordBytesMax', 'gap
 
 /** The path as a string, for the file system. */
 export function settlePath(path: string | URL): string {
-  if (path instanceof URL) {
-    if (path.protocol !== 'file:') throw invalidArgument(`a journal's URL must be a file: URL, not ${path.protocol}`)
-    return settlePath(pathOf(path))
-  }
-  if (typeof path !== 'string') throw invalidArgument(`a journal's path must be a string or a URL, not ${typeof path}`)
-  if (path === '') throw invalidArgument("a journal's path must not be empty")
-  if (path.includes('\0')) throw invalidArgument(`a journal's path must not hold a NUL: ${JSON.stringify(path)}`)
-  return path
-}
-
-/** Node refuses URLs of other hosts, and such as hide a slash in a name. */
-function pathOf(url: URL): string {
-  try {
-    return fileURLToPath(url)
-  } catch (error) {
-    throw invalidArgument(`a journal's URL must lead to a file of this host: ${url.href}: ${(error as Error).message}`)
-  }
-}
-
-/** Refuses options that do not exist: one that is silently ignored may be the one that a user relies on. */
-function checkNames(caller: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument(`the options of ${caller} must be an object`)
-  for (const name of Object.keys(options)) {
-    if (!names.includes(name)) throw invalidArgument(`${caller} has no option ${JSON.stringify(name)}`)
-  }
-}
-
-/** Not all that a storage must have, but what tells one from a name or a path. */
-function withMethod<Value extends object>(name: string, value: Value, method: keyof Value & string): Value {
-  if (typeof value === 'object' && typeof value[method] === 'function') return value
-  throw invalidArgument(`${name} must be an object with a method ${JSON.stringify(method)}`)
-}
-
-function wholeNumber(name: string, value: number, least: number, most: number): number {
-  if (typeof value !== 'number') throw invalidArgument(`${name} must be a number, not ${typeof value}`)
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw outOfRange(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
-  }
-  return value
-}
-
-function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
-  if (!values.includes(value)) {
-    throw invalidArgument(`${name} must be one of ${values.join(', ')}, not ${JSON.stringify(value)}`)
-  }
-  return value
-}
-
-function truth(name: string, value: boolean): boolean {
-  if (typeof value !== 'boolean') throw invalidArgument(`${name} must be true or false, not ${typeof value}`)
-  return value
+  return settleAnyPath(path, 'a journal')
 }

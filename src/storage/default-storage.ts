@@ -16,7 +16,7 @@ export function defaultStorage(isDirect: boolean): Storage {
     storage =
       addon === undefined || engine === 'portable'
         ? new NodeStorage({ engineReason: reason })
-        : new NodeStorage({ engine, engineReason: reason, makeFile: (fd) => new NativeFile(fd, addon, engine) })
+        : new NodeStorage({ engine, engineReason: reason, addon, makeFile: (fd) => new NativeFile(fd, addon, engine) })
     storages.set(engine, storage)
   }
   return storage

@@ -1,7 +1,11 @@
-import { How, type NativeAddon, nativeError } from '../platform/native-addon.js'
+import { FallocateMode, How, type NativeAddon, type NativeCallback, nativeError } from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
+import type { StorageFile } from './storage.js'
 
-/** An open file that is written and synced by the native addon in one trip; everything else goes by Node's own calls. */
+/**
+ * An open file that is written and synced by the native addon in one trip, and for which it has calls that Node has not;
+ * everything else goes by Node's own.
+ */
 export class NativeFile extends NodeFile {
   readonly #addon: NativeAddon
   readonly #write: NativeAddon['writeAndSync']
@@ -26,6 +30,56 @@ export class NativeFile extends NodeFile {
     if (result < 0) throw failure(result, this.#addon.writtenBytes(), length)
   }
 
+  override async cloneFrom(source: StorageFile): Promise<boolean> {
+    const from = descriptorOf(source)
+    return canBe(await this.#wait((callback) => this.#addon.cloneFile(from, this.fd, callback)), 'ioctl')
+  }
+
+  override cloneFromSync(source: StorageFile): boolean {
+    return canBe(this.#addon.cloneFileSync(descriptorOf(source), this.fd), 'ioctl')
+  }
+
+  override async copyFrom(
+    source: StorageFile,
+    sourcePosition: number,
+    position: number,
+    length: number,
+  ): Promise<number | undefined> {
+    const from = descriptorOf(source)
+    const result = await this.#wait((callback) =>
+      this.#addon.copyFileRange(from, sourcePosition, this.fd, position, length, callback),
+    )
+    return canBe(result, 'copy_file_range') ? result : undefined
+  }
+
+  override copyFromSync(
+    source: StorageFile,
+    sourcePosition: number,
+    position: number,
+    length: number,
+  ): number | undefined {
+    const result = this.#addon.copyFileRangeSync(descriptorOf(source), sourcePosition, this.fd, position, length)
+    return canBe(result, 'copy_file_range') ? result : undefined
+  }
+
+  override async punchHole(position: number, length: number): Promise<boolean> {
+    return canBe(
+      await this.#wait((callback) => this.#addon.fallocate(this.fd, HOLE, position, length, callback)),
+      'fallocate',
+    )
+  }
+
+  override punchHoleSync(position: number, length: number): boolean {
+    return canBe(this.#addon.fallocateSync(this.fd, HOLE, position, length), 'fallocate')
+  }
+
+  #wait(start: (callback: NativeCallback) => number): Promise<number> {
+    return new Promise((resolve) => {
+      const started = start(resolve)
+      if (started < 0) resolve(started)
+    })
+  }
+
   #waitFor(source: Uint8Array, position: number, how: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const { length } = source
@@ -35,6 +89,32 @@ export class NativeFile extends NodeFile {
       if (started < 0) reject(failure(started, this.#addon.writtenBytes(), length))
     })
   }
+}
+
+const HOLE = FallocateMode.keepSize | FallocateMode.punchHole
+
+function descriptorOf(file: StorageFile): number {
+  return file instanceof NodeFile ? file.fd : -1
+}
+
+/** How kernels and file systems say that they have no such thing, or not for these two files. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set([
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'ENOSYS',
+  'EXDEV',
+  'EINVAL',
+  'ENOTTY',
+  'EBADF',
+  'EPERM',
+])
+
+/** False where it cannot be done at all; throws what is a real failure. */
+function canBe(result: number, syscall: string): boolean {
+  if (result >= 0) return true
+  const error = nativeError(result, syscall)
+  if (REFUSALS.has(error.code)) return false
+  throw error
 }
 
 /** Everything is written, so it was the sync; or else the write. */

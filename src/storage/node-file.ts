@@ -48,6 +48,16 @@ export class NodeFile implements StorageFile {
     return fs.writeSync(this.#fd, source, 0, lengthOf(source), position)
   }
 
+  append(source: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.write(this.#fd, source, 0, lengthOf(source), null, (error, count) => (error ? reject(error) : resolve(count)))
+    })
+  }
+
+  appendSync(source: Uint8Array): number {
+    return fs.writeSync(this.#fd, source, 0, lengthOf(source), null)
+  }
+
   dataSync(): Promise<void> {
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
@@ -88,6 +98,69 @@ export class NodeFile implements StorageFile {
     return factsOf(fs.fstatSync(this.#fd, { bigint: true }))
   }
 
+  setPermissions(permissions: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fchmod(this.#fd, permissions, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  setPermissionsSync(permissions: number): void {
+    fs.fchmodSync(this.#fd, permissions)
+  }
+
+  setOwner(user: number, group: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fchown(this.#fd, user, group, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  setOwnerSync(user: number, group: number): void {
+    fs.fchownSync(this.#fd, user, group)
+  }
+
+  /** Node takes seconds as a floating-point number, and libuv makes whole microseconds of them, rounded down. */
+  setTimes(accessTime: bigint, modificationTime: bigint): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const [accessed, modified] = [secondsOf(accessTime), secondsOf(modificationTime)]
+      fs.futimes(this.#fd, accessed, modified, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  setTimesSync(accessTime: bigint, modificationTime: bigint): void {
+    fs.futimesSync(this.#fd, secondsOf(accessTime), secondsOf(modificationTime))
+  }
+
+  // Node has no calls for the next three that work on open files: the addon has.
+
+  cloneFrom(_source: StorageFile): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  cloneFromSync(_source: StorageFile): boolean {
+    return false
+  }
+
+  copyFrom(
+    _source: StorageFile,
+    _sourcePosition: number,
+    _position: number,
+    _length: number,
+  ): Promise<number | undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  copyFromSync(_source: StorageFile, _sourcePosition: number, _position: number, _length: number): number | undefined {
+    return undefined
+  }
+
+  punchHole(_position: number, _length: number): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
+  punchHoleSync(_position: number, _length: number): boolean {
+    return false
+  }
+
   /** A second close does nothing: the number may belong to another file by then. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -110,12 +183,23 @@ export class NodeFile implements StorageFile {
 export function factsOf(stats: fs.BigIntStats): FileFacts {
   return {
     isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    isLink: stats.isSymbolicLink(),
     size: Number(stats.size),
+    permissions: Number(stats.mode) & 0o7777,
+    user: Number(stats.uid),
+    group: Number(stats.gid),
+    accessTime: stats.atimeNs,
+    modificationTime: stats.mtimeNs,
     device: stats.dev,
     inode: stats.ino,
     links: Number(stats.nlink),
     birthTime: birthTimeOf(stats),
   }
+}
+
+function secondsOf(time: bigint): number {
+  return Number(time) / 1e9
 }
 
 // No system hands this descriptor out, so that a call on a closed file fails with EBADF, as it should.

@@ -1,15 +1,22 @@
 import * as fs from 'node:fs'
 
 import type { Engine } from '../platform/engine.js'
+import type { NativeAddon } from '../platform/native-addon.js'
 import { owners } from '../platform/owners.js'
+import { NodeDirectory, type NodeDirectoryTools } from './node-directory.js'
 import { factsOf, NodeFile } from './node-file.js'
-import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageFile } from './storage.js'
+import { flagsOf, isAbsence } from './node-flags.js'
+import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, StorageFile } from './storage.js'
 
 export interface NodeStorageOptions {
   readonly engine?: Engine
   readonly engineReason?: string | undefined
   /** Makes a file of an open descriptor; by default, one that goes by Node's own calls. */
   readonly makeFile?: (fd: number) => StorageFile
+  /** For calls on directories that Node does not have. */
+  readonly addon?: NativeAddon | undefined
+  /** False: does without the names that Linux has for what is open, as other platforms must. */
+  readonly pinsDirectories?: boolean
 }
 
 /** Node's own file system calls: there on every platform. Every descriptor is closed on exec, as Node does by default. */
@@ -19,11 +26,13 @@ export class NodeStorage implements Storage {
   readonly clock: Clock = clock
   readonly owners: Owners = owners
   readonly #makeFile: (fd: number) => StorageFile
+  readonly #tools: NodeDirectoryTools
 
   constructor(options: NodeStorageOptions = {}) {
     this.engine = options.engine ?? 'portable'
     this.engineReason = options.engineReason
     this.#makeFile = options.makeFile ?? ((fd) => new NodeFile(fd))
+    this.#tools = { makeFile: this.#makeFile, addon: options.addon, pins: options.pinsDirectories ?? true }
   }
 
   open(path: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
@@ -108,63 +117,31 @@ export class NodeStorage implements Storage {
   }
 
   async syncDirectory(path: string): Promise<boolean> {
-    let directory
+    const directory = await this.openDirectory(path)
     try {
-      directory = new NodeFile(await openDirectory(path))
-    } catch (error) {
-      return refusesDirectories(error)
-    }
-    try {
-      await directory.sync()
-      return true
-    } catch (error) {
-      return refusesDirectorySync(error)
+      return await directory.sync()
     } finally {
       await directory.close()
     }
   }
 
   syncDirectorySync(path: string): boolean {
-    let directory
+    const directory = this.openDirectorySync(path)
     try {
-      directory = new NodeFile(fs.openSync(path, DIRECTORY_FLAGS))
-    } catch (error) {
-      return refusesDirectories(error)
-    }
-    try {
-      directory.syncSync()
-      return true
-    } catch (error) {
-      return refusesDirectorySync(error)
+      return directory.syncSync()
     } finally {
       directory.closeSync()
     }
   }
+
+  openDirectory(path: string): Promise<StorageDirectory> {
+    return NodeDirectory.open(path, this.#tools)
+  }
+
+  openDirectorySync(path: string): StorageDirectory {
+    return NodeDirectory.openSync(path, this.#tools)
+  }
 }
-
-// Windows has no O_DIRECTORY, whatever the types say.
-// oxlint-disable-next-line typescript/no-useless-default-assignment
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_DIRECT, O_DSYNC } = fs.constants
-
-const FLAGS: Readonly<Record<OpenMode, number>> = {
-  read: O_RDONLY,
-  write: O_RDWR,
-  create: O_RDWR | O_CREAT | O_EXCL,
-  replace: O_RDWR | O_CREAT | O_TRUNC,
-  direct: O_RDWR | O_DIRECT,
-  'direct-through': O_RDWR | O_DIRECT | O_DSYNC,
-}
-
-/** Only where it is Linux's: other platforms have no such flag, or another way (macOS: F_NOCACHE). */
-const hasDirect: boolean = process.platform === 'linux' && typeof O_DIRECT === 'number' && typeof O_DSYNC === 'number'
-
-function flagsOf(path: string, mode: OpenMode): number {
-  if (!mode.startsWith('direct') || hasDirect) return FLAGS[mode]
-  const message = `ENOTSUP: this platform has no direct I/O, open '${path}'`
-  throw Object.assign(new Error(message), { code: 'ENOTSUP', syscall: 'open', path })
-}
-
-const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY
 
 const PERMISSIONS = 0o600
 
@@ -179,33 +156,3 @@ const clock: Clock = {
 
 /** The file system of the machine. One for all who do not bring their own: what it remembers, it remembers of one process. */
 export const nodeStorage: NodeStorage = new NodeStorage()
-
-function openDirectory(path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.open(path, DIRECTORY_FLAGS, (error, fd) => (error ? reject(error) : resolve(fd)))
-  })
-}
-
-/** False where the platform cannot open directories; throws what is a real failure. */
-function refusesDirectories(error: unknown): false {
-  if (process.platform === 'win32' && WINDOWS_REFUSALS.has(codeOf(error))) return false
-  throw error
-}
-
-/** False where the platform, or some network file system, cannot sync directories; throws what is a real failure. */
-function refusesDirectorySync(error: unknown): false {
-  if (FILE_SYSTEM_REFUSALS.has(codeOf(error))) return false
-  return refusesDirectories(error)
-}
-
-const WINDOWS_REFUSALS: ReadonlySet<unknown> = new Set(['EPERM', 'EISDIR', 'EACCES'])
-const FILE_SYSTEM_REFUSALS: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP'])
-
-/** A path through something that is not a directory leads to nothing as well. */
-function isAbsence(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as NodeJS.ErrnoException).code
-}

@@ -1,15 +1,10 @@
 import { FileDescription } from './sim/file-description.js'
-import {
-  checkPosition,
-  DirectorySyncOperation,
-  ReadOperation,
-  SyncOperation,
-  WriteOperation,
-} from './sim/file-operations.js'
+import { DirectorySyncOperation } from './sim/file-operations.js'
 import { PlainOperation, type Operation } from './sim/operation.js'
-import { systemError } from './sim/sim-errors.js'
+import { SimDirectory } from './sim/sim-directory.js'
+import { factsOf, SimFile } from './sim/sim-file.js'
 import type { SimProcess } from './sim/sim-process.js'
-import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageFile } from './storage.js'
+import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, StorageFile } from './storage.js'
 
 /**
  * What one simulated process sees of a simulated disk (`SimDisk.process`). Waiting calls take effect some time after they
@@ -91,6 +86,20 @@ export class SimStorage implements Storage {
     return this.#process.block(new DirectorySyncOperation(this.#process, path))
   }
 
+  openDirectory(path: string): Promise<StorageDirectory> {
+    return this.#process.issue(this.#directoryOpening(path))
+  }
+
+  openDirectorySync(path: string): StorageDirectory {
+    return this.#process.block(this.#directoryOpening(path))
+  }
+
+  #directoryOpening(path: string): Operation<StorageDirectory> {
+    const process = this.#process
+    const work = (): StorageDirectory => SimDirectory.open(process, path, path)
+    return new PlainOperation(process, { kind: 'openDirectory', syscall: 'open', path, work })
+  }
+
   #opening(path: string, mode: OpenMode, permissions: number): Operation<StorageFile> {
     const process = this.#process
     const work = (): SimFile => {
@@ -136,136 +145,3 @@ export class SimStorage implements Storage {
 }
 
 const PERMISSIONS = 0o600
-
-class SimFile implements StorageFile {
-  readonly #process: SimProcess
-  readonly #description: FileDescription
-  #isClosed = false
-
-  constructor(process: SimProcess, description: FileDescription) {
-    this.#process = process
-    this.#description = description
-  }
-
-  read(target: Uint8Array, position: number): Promise<number> {
-    return this.#issue('read', new ReadOperation(this.#process, this.#description, target, position))
-  }
-
-  readSync(target: Uint8Array, position: number): number {
-    return this.#block('read', new ReadOperation(this.#process, this.#description, target, position))
-  }
-
-  write(source: Uint8Array, position: number): Promise<number> {
-    return this.#issue('write', new WriteOperation(this.#process, this.#description, source, position))
-  }
-
-  writeSync(source: Uint8Array, position: number): number {
-    return this.#block('write', new WriteOperation(this.#process, this.#description, source, position))
-  }
-
-  dataSync(): Promise<void> {
-    return this.#issue('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
-  }
-
-  dataSyncSync(): void {
-    this.#block('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
-  }
-
-  sync(): Promise<void> {
-    return this.#issue('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
-  }
-
-  syncSync(): void {
-    this.#block('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
-  }
-
-  truncate(size: number): Promise<void> {
-    return this.#issue('ftruncate', this.#truncating(size))
-  }
-
-  truncateSync(size: number): void {
-    this.#block('ftruncate', this.#truncating(size))
-  }
-
-  stat(): Promise<FileFacts> {
-    return this.#issue('fstat', this.#statFinding())
-  }
-
-  statSync(): FileFacts {
-    return this.#block('fstat', this.#statFinding())
-  }
-
-  /** A second close does nothing. */
-  close(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve()
-    return this.#process.issue(this.#closing())
-  }
-
-  closeSync(): void {
-    if (!this.#isClosed) this.#process.block(this.#closing())
-  }
-
-  #issue<Result>(syscall: string, operation: Operation<Result>): Promise<Result> {
-    return this.#isClosed ? Promise.reject(systemError('EBADF', syscall)) : this.#process.issue(operation)
-  }
-
-  #block<Result>(syscall: string, operation: Operation<Result>): Result {
-    if (this.#isClosed) throw systemError('EBADF', syscall)
-    return this.#process.block(operation)
-  }
-
-  #truncating(size: number): Operation<void> {
-    const description = this.#description
-    const work = (): void => description.fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(size))
-    const { path } = description
-    return new PlainOperation(this.#process, {
-      kind: 'truncate',
-      syscall: 'ftruncate',
-      path,
-      description,
-      length: size,
-      work,
-    })
-  }
-
-  #statFinding(): Operation<FileFacts> {
-    const description = this.#description
-    const work = (): FileFacts => {
-      if (description.isClosed) throw systemError('EBADF', 'fstat')
-      return factsOf(this.#process, description.node)
-    }
-    return new PlainOperation(this.#process, {
-      kind: 'stat',
-      syscall: 'fstat',
-      path: description.path,
-      description,
-      work,
-    })
-  }
-
-  #closing(): Operation<void> {
-    const description = this.#description
-    this.#isClosed = true
-    this.#process.closing(description)
-    const work = (): void => this.#process.closed(description)
-    return new PlainOperation(this.#process, {
-      kind: 'close',
-      syscall: 'close',
-      path: description.path,
-      description,
-      work,
-    })
-  }
-}
-
-function factsOf(process: SimProcess, node: FileDescription['node']): FileFacts {
-  const { kind, identity, size } = node
-  return {
-    isFile: kind === 'file',
-    size,
-    links: node.kind === 'file' ? node.links : 1,
-    device: process.device,
-    inode: BigInt(identity.inode),
-    birthTime: BigInt(identity.birthTimeUs) * 1000n,
-  }
-}

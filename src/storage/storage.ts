@@ -37,6 +37,77 @@ export interface Storage {
   /** Makes the names in a directory survive power loss. False where the platform cannot do that. */
   syncDirectory(path: string): Promise<boolean>
   syncDirectorySync(path: string): boolean
+  /** Opens a directory; links on the way and at its end are followed. */
+  openDirectory(path: string): Promise<StorageDirectory>
+  openDirectorySync(path: string): StorageDirectory
+}
+
+/**
+ * An open directory, and what its names lead to. A name is one step: it holds no slash. Symbolic links are what they are
+ * here, and never followed: what opens a name fails with ELOOP at a link (ENOTDIR: where a directory is asked for). Opening
+ * does not wait for the other end of a pipe.
+ */
+export interface StorageDirectory {
+  /** The path by which it was opened: for messages. */
+  readonly path: string
+  /**
+   * Whether names are looked up in the directory that was opened, wherever it has been moved to since and whatever its path
+   * leads to now. Where it is false, the path is walked anew by each call.
+   */
+  readonly isPinned: boolean
+  /** Where it is now: its path without symbolic links. */
+  realPath(): Promise<string>
+  realPathSync(): string
+  open(name: string, mode: OpenMode, permissions?: number): Promise<StorageFile>
+  openSync(name: string, mode: OpenMode, permissions?: number): StorageFile
+  /** One step down. */
+  openDirectory(name: string): Promise<StorageDirectory>
+  openDirectorySync(name: string): StorageDirectory
+  /**
+   * Many steps in one call, links followed, which never leaves this directory: EXDEV where the path would, be it for a moment.
+   * Undefined where the platform has no such call.
+   */
+  openBeneath(path: string): Promise<StorageDirectory | undefined>
+  openBeneathSync(path: string): StorageDirectory | undefined
+  /** What is at the name itself, or undefined if nothing is. '.' is the directory. */
+  stat(name: string): Promise<FileFacts | undefined>
+  statSync(name: string): FileFacts | undefined
+  /** Where a link leads to. Fails with EINVAL if it is none. */
+  readLink(name: string): Promise<string>
+  readLinkSync(name: string): string
+  /** Begins to read what is in it. */
+  list(): Promise<Listing>
+  listSync(): Listing
+  /** Replaces what is at `toName` there, if anything is. */
+  rename(name: string, to: StorageDirectory, toName: string): Promise<void>
+  renameSync(name: string, to: StorageDirectory, toName: string): void
+  unlink(name: string): Promise<void>
+  unlinkSync(name: string): void
+  makeDirectory(name: string, permissions?: number): Promise<void>
+  makeDirectorySync(name: string, permissions?: number): void
+  /** Fails with ENOTEMPTY if it is not empty. */
+  removeDirectory(name: string): Promise<void>
+  removeDirectorySync(name: string): void
+  /** Makes its names survive power loss. False where the platform cannot do that. */
+  sync(): Promise<boolean>
+  syncSync(): boolean
+  /** A second close does nothing. */
+  close(): Promise<void>
+  closeSync(): void
+}
+
+/** What is in a directory, piece by piece, in any order. Names that come and go meanwhile may be in it or not. */
+export interface Listing {
+  /** The next ones: at most so many, and none at the end. */
+  next(countMax: number): Promise<DirectoryEntry[]>
+  nextSync(countMax: number): DirectoryEntry[]
+  close(): Promise<void>
+  closeSync(): void
+}
+
+export interface DirectoryEntry {
+  readonly name: string
+  readonly kind: 'file' | 'directory' | 'link' | 'other'
 }
 
 /** Those of the platform, and a disk that exists in memory only. */
@@ -52,6 +123,12 @@ export interface StorageFile {
    */
   write(source: Uint8Array, position: number): Promise<number>
   writeSync(source: Uint8Array, position: number): number
+  /**
+   * Writes some of `source` at the end of the file, wherever that is by now, and returns how many bytes that were. For files
+   * that were opened for it.
+   */
+  append(source: Uint8Array): Promise<number>
+  appendSync(source: Uint8Array): number
   /** Makes the data that was written before the call, and the size, survive power loss. */
   dataSync(): Promise<void>
   dataSyncSync(): void
@@ -70,21 +147,50 @@ export interface StorageFile {
   truncateSync(size: number): void
   stat(): Promise<FileFacts>
   statSync(): FileFacts
+  /** The permission bits, set-user-id and the like included. Survives power loss with `sync`, and not with `dataSync`. */
+  setPermissions(permissions: number): Promise<void>
+  setPermissionsSync(permissions: number): void
+  setOwner(user: number, group: number): Promise<void>
+  setOwnerSync(user: number, group: number): void
+  /** Nanoseconds since 1970; the platform may round them. */
+  setTimes(accessTime: bigint, modificationTime: bigint): Promise<void>
+  setTimesSync(accessTime: bigint, modificationTime: bigint): void
+  /** Lets this file share all that `source` holds, instead of what it held. False where that cannot be done. */
+  cloneFrom(source: StorageFile): Promise<boolean>
+  cloneFromSync(source: StorageFile): boolean
+  /**
+   * Copies within the kernel: returns how many bytes that were, which can be fewer, and is 0 at the end of the source.
+   * Undefined where that cannot be done.
+   */
+  copyFrom(source: StorageFile, sourcePosition: number, position: number, length: number): Promise<number | undefined>
+  copyFromSync(source: StorageFile, sourcePosition: number, position: number, length: number): number | undefined
+  /** Gives the blocks of a range back: it reads as zeros, and the size stays. False where that cannot be done. */
+  punchHole(position: number, length: number): Promise<boolean>
+  punchHoleSync(position: number, length: number): boolean
   close(): Promise<void>
   closeSync(): void
 }
 
 /**
  * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;
- * `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
+ * `append`: must exist, for reading and for `append`; `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
  * EINVAL; `direct-through`: as that, and each write is on stable storage when it has returned, it and what leads to it
  * (O_DSYNC). Where there is no such thing, opening fails, mostly with EINVAL or ENOTSUP.
  */
-export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'direct' | 'direct-through'
+export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'append' | 'direct' | 'direct-through'
 
 export interface FileFacts {
   readonly isFile: boolean
+  readonly isDirectory: boolean
+  readonly isLink: boolean
   readonly size: number
+  /** The permission bits, set-user-id and the like included. */
+  readonly permissions: number
+  readonly user: number
+  readonly group: number
+  /** Nanoseconds since 1970. */
+  readonly accessTime: bigint
+  readonly modificationTime: bigint
   readonly device: bigint
   readonly inode: bigint
   /** How many names it has. */

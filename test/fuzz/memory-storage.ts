@@ -1,7 +1,16 @@
 import { dirname } from 'node:path'
 
 import type { Random } from '#src/storage/sim/random.js'
-import type { Clock, FileFacts, OpenMode, Owner, Owners, Storage, StorageFile } from '#src/storage/storage.js'
+import type {
+  Clock,
+  FileFacts,
+  OpenMode,
+  Owner,
+  Owners,
+  Storage,
+  StorageDirectory,
+  StorageFile,
+} from '#src/storage/storage.js'
 
 import { JOURNAL_BIRTH_TIME, JOURNAL_INODE } from './input.js'
 import { checkTaken } from './taken-memory.js'
@@ -133,8 +142,18 @@ export class MemoryStorage implements Storage {
     return this.syncDirectorySync()
   }
 
+  openDirectory(): Promise<StorageDirectory> {
+    throw notForJournals()
+  }
+
+  openDirectorySync(): StorageDirectory {
+    throw notForJournals()
+  }
+
   factsOf({ size, inode, links }: MemoryNode): FileFacts {
-    return { isFile: true, size, links, device: 1n, inode, birthTime: this.birthTime }
+    const attributes = { permissions: 0o600, user: 0, group: 0, accessTime: 0n, modificationTime: 0n }
+    const kind = { isFile: true, isDirectory: false, isLink: false }
+    return { ...kind, ...attributes, size, links, device: 1n, inode, birthTime: this.birthTime }
   }
 
   /** Called for each call. */
@@ -193,12 +212,35 @@ class MemoryNode {
   }
 }
 
-class MemoryFile implements StorageFile {
+/** What journals never ask of a file. */
+class UnaskedOf {
+  append = notForJournals
+  appendSync = notForJournals
+  setPermissions = notForJournals
+  setPermissionsSync = notForJournals
+  setOwner = notForJournals
+  setOwnerSync = notForJournals
+  setTimes = notForJournals
+  setTimesSync = notForJournals
+  cloneFrom = notForJournals
+  cloneFromSync = notForJournals
+  copyFrom = notForJournals
+  copyFromSync = notForJournals
+  punchHole = notForJournals
+  punchHoleSync = notForJournals
+}
+
+function notForJournals(): never {
+  throw new Error('a journal has asked for something that no journal needs')
+}
+
+class MemoryFile extends UnaskedOf implements StorageFile {
   readonly #storage: MemoryStorage
   readonly #node: MemoryNode
   #isClosed = false
 
   constructor(storage: MemoryStorage, node: MemoryNode) {
+    super()
     this.#storage = storage
     this.#node = node
   }

@@ -123,13 +123,13 @@ suite('paths', () => {
     const directory = temporaryDirectory(context)
     const loop = join(directory, 'loop')
     symlinkSync('loop', loop)
-    assert.equal((await refusesToo('ERR_FSYS_IO', loop)).errno, 'ELOOP')
+    assert.equal((await refusesToo('ERR_FSYS_LINKS', loop)).errno, 'ELOOP')
     const long = join(directory, 'a'.repeat(250))
-    assert.equal((await refuses('ERR_FSYS_IO', long)).errno, 'ENAMETOOLONG')
+    assert.equal((await refuses('ERR_FSYS_BAD_NAME', long)).errno, 'ENAMETOOLONG')
     const dangling = join(directory, 'dangling')
     symlinkSync('nothing', dangling)
     await refuses('ERR_FSYS_NOT_FOUND', dangling, { create: false })
-    assert.equal((await refuses('ERR_FSYS_IO', dangling)).errno, 'EEXIST')
+    assert.equal((await refuses('ERR_FSYS_EXISTS', dangling)).errno, 'EEXIST')
   })
 
   const strangePaths: Readonly<Record<string, unknown>> = {

@@ -46,6 +46,12 @@ export interface DiskRules {
   readonly birthTimes: boolean
   /** False: `syncDirectory` answers false and does nothing, as on Windows. Default true. */
   readonly directorySync: boolean
+  /** Whether files can share what they hold (`cloneFrom`). Default false, as on ext4; XFS and Btrfs can. */
+  readonly reflinks: boolean
+  /** Whether the kernel copies from file to file (`copyFrom`). Default true. */
+  readonly kernelCopies: boolean
+  /** Whether a range can be given back (`punchHole`). Default true. */
+  readonly holes: boolean
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -63,6 +69,9 @@ export const DEFAULT_RULES: DiskRules = {
   openFilesMax: Infinity,
   birthTimes: true,
   directorySync: true,
+  reflinks: false,
+  kernelCopies: true,
+  holes: true,
   inodeReuse: 0.5,
 }
 

@@ -1,3 +1,4 @@
+import { AttributeStore, initialAttributes } from './attributes.js'
 import type { DirectoryNode } from './directory-node.js'
 import { fateBy, type Fate } from './fate.js'
 import type { Identity } from './inode-table.js'
@@ -16,7 +17,7 @@ import { applyChange, changesAfterFailure, changesOutside, survivingContent, typ
 export class FileNode {
   readonly kind = 'file'
   readonly identity: Identity
-  permissions: number
+  readonly attributes: AttributeStore
   links = 0
   openings = 0
   /** The only directory that has ever held a name of the file; undefined once there were two. */
@@ -32,7 +33,11 @@ export class FileNode {
   constructor(medium: Medium, identity: Identity, permissions: number) {
     this.#medium = medium
     this.identity = identity
-    this.permissions = permissions
+    this.attributes = new AttributeStore(initialAttributes(permissions, identity))
+  }
+
+  get permissions(): number {
+    return this.attributes.now.permissions
   }
 
   get size(): number {
@@ -62,6 +67,7 @@ export class FileNode {
   write(source: Uint8Array, position: number): number {
     const length = this.#roomFor(position, source.length)
     if (length === 0) return 0
+    this.#touch()
     const pagesBefore = this.#cached.pageCount
     this.#cached.copyFrom(length === source.length ? source : source.subarray(0, length), position)
     this.#medium.usedBytes += (this.#cached.pageCount - pagesBefore) * PAGE_BYTES
@@ -82,12 +88,19 @@ export class FileNode {
     const sizeBefore = this.size
     if (size === sizeBefore) return
     if (size > this.#medium.rules.fileBytesMax) throw systemError('EFBIG', 'ftruncate')
+    this.#touch()
     const pagesBefore = this.#cached.pageCount
     this.#cached.resize(size)
     this.#medium.usedBytes -= (pagesBefore - this.#cached.pageCount) * PAGE_BYTES
     this.#sequence += 1
     const isCut = size < sizeBefore
     this.#changes.push({ sequence: this.#sequence, sizeBefore, size, isCut, position: size, image: undefined })
+  }
+
+  /** Makes a range read as zeros, as far as the file reaches. Where they lie, the room is not given back here. */
+  punchHole(position: number, length: number): void {
+    const end = Math.min(position + length, this.size)
+    if (end > position) this.write(allocate(end - position).fill(0), position)
   }
 
   /** Makes durable what had changed up to this change; later ones wait. */
@@ -168,12 +181,17 @@ export class FileNode {
 
   /** The file as it is after a power cut. */
   survivor(medium: Medium, fate: Fate): FileNode {
-    const copy = new FileNode(medium, this.identity, this.permissions)
+    const copy = new FileNode(medium, this.identity, 0)
+    copy.attributes.become(this.attributes.survivor(fate))
     const changes = this.#changes
     if (changes.length === 0) copy.#durable = this.#durable.clone()
     else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.rules)
     copy.#cached = copy.#durable.clone()
     return copy
+  }
+
+  #touch(): void {
+    this.attributes.touch(this.#medium.now())
   }
 
   #roomFor(position: number, asked: number): number {

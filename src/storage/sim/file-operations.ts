@@ -1,3 +1,5 @@
+import type { Attributes } from './attributes.js'
+import type { DirectoryNode } from './directory-node.js'
 import { createFate } from './fate.js'
 import type { FileDescription } from './file-description.js'
 import { copyOf } from './memory.js'
@@ -102,6 +104,7 @@ export class SyncOperation extends Operation<void> {
   readonly #file: FileDescription
   /** The last change before it began: it covers no later one. */
   #sequence = 0
+  #attributes: Attributes | undefined
 
   constructor(caller: SimProcess, file: FileDescription, kind: 'dataSync' | 'sync') {
     super(caller, file.path, file)
@@ -115,12 +118,15 @@ export class SyncOperation extends Operation<void> {
 
   override begin(): void {
     this.#sequence = this.#file.node.sequence
+    this.#attributes = this.#file.node.attributes.now
   }
 
   finish(): void {
     if (this.#file.isClosed) throw this.#error('EBADF')
     if (this.#file.takeError()) throw this.#error('EIO')
-    if (!this.isLie) this.#file.node.persist(this.#sequence)
+    if (this.isLie) return
+    this.#file.node.persist(this.#sequence)
+    if (this.kind === 'sync') this.#file.node.attributes.persist(this.#attributes)
   }
 
   fail(code: string): Error {
@@ -139,15 +145,21 @@ export class SyncOperation extends Operation<void> {
 
 export class DirectorySyncOperation extends Operation<boolean> {
   readonly kind = 'syncDirectory'
-  #node: FileDescription['node'] | undefined
+  #node: DirectoryNode | undefined
   #sequence = 0
+
+  /** `node`: the directory that is open, whatever the path leads to. */
+  constructor(caller: SimProcess, path: string, node?: DirectoryNode) {
+    super(caller, path)
+    this.#node = node
+  }
 
   override get isLong(): boolean {
     return true
   }
 
   override begin(): void {
-    this.#node = this.caller.tree.directory(this.path)
+    this.#node ??= this.caller.tree.directory(this.path)
     this.#sequence = this.#node.sequence
   }
 

@@ -6,10 +6,12 @@ export interface Identity {
   readonly inode: number
   /** Nanoseconds since 1970, as a fraction-free number of microseconds: numbers do not reach further. */
   readonly birthTimeUs: number
+  /** The same, also where the file system does not keep it. */
+  readonly bornUs: number
 }
 
 // Any beginning will do; this one is in 2024.
-const EPOCH_US = 1_717_000_000_000_000
+export const EPOCH_US = 1_717_000_000_000_000
 
 // The first numbers belong to the file system itself.
 const FIRST_INODE = 11
@@ -28,7 +30,7 @@ export class InodeTable {
   create(home: DirectoryNode | undefined): Identity {
     this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, EPOCH_US + Math.floor(this.#medium.now() * 1000))
     const birthTimeUs = this.#medium.rules.birthTimes ? this.#lastBirthUs : 0
-    return { inode: this.#reuse(home) ?? this.#next++, birthTimeUs }
+    return { inode: this.#reuse(home) ?? this.#next++, birthTimeUs, bornUs: this.#lastBirthUs }
   }
 
   /**

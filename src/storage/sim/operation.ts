@@ -18,6 +18,17 @@ export type OperationKind =
   | 'link'
   | 'unlink'
   | 'syncDirectory'
+  | 'openDirectory'
+  | 'makeDirectory'
+  | 'removeDirectory'
+  | 'readLink'
+  | 'setPermissions'
+  | 'setOwner'
+  | 'setTimes'
+  | 'clone'
+  | 'copy'
+  | 'punchHole'
+  | 'append'
 
 /** What fault hooks and traces are told about an operation. */
 export interface OperationFacts {
@@ -26,7 +37,7 @@ export interface OperationFacts {
   readonly kind: OperationKind
   /** The path it was called with, or by which its file was opened. */
   readonly path: string
-  /** The second path of `rename` and `link`. */
+  /** The second path of `rename` and `link`; where `clone` and `copy` take from. */
   readonly to: string | undefined
   readonly position: number | undefined
   /** The bytes to read or write, or the size to truncate to. */

@@ -34,7 +34,8 @@ export interface SimDiskOptions extends Partial<DiskRules> {
  * What a power cut leaves: data that a successful sync covers, as it was when the sync began or newer; the names that a
  * sync of their directory covers. Of the rest, changes of a file's size survive up to one of them, moves of names in a
  * directory too, and sectors each for itself, or by the page, in any version since the last sync. A sector is old or new,
- * never a mixture; names in two directories are lost independently. The knobs change that (`DiskRules`).
+ * never a mixture; names in two directories are lost independently, but what is moved from one to another is in one of them.
+ * The knobs change that (`DiskRules`).
  */
 export class SimDisk {
   #machine: Machine
@@ -116,6 +117,7 @@ export class SimDisk {
   /** Makes a directory that survives from the start. */
   makeDirectory(path: string): void {
     this.#machine.tree.makeDirectory(path)
+    this.#machine.tree.persistNames(path)
   }
 
   /** Makes a symbolic link at `path` that survives from the start. */

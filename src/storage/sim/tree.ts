@@ -1,6 +1,6 @@
 import type { OpenMode } from '../storage.js'
 import { DirectoryNode, LinkNode, type Node } from './directory-node.js'
-import type { Fate } from './fate.js'
+import { type Fate, fateBy } from './fate.js'
 import { FileNode } from './file-node.js'
 import { InodeTable } from './inode-table.js'
 import type { Medium } from './medium.js'
@@ -13,6 +13,15 @@ interface Call {
   readonly path: string
   readonly to?: string
 }
+
+/** A name in a directory that is open; no link is followed. The path is for errors. */
+export interface NameAt {
+  readonly directory: DirectoryNode
+  readonly name: string
+  readonly path: string
+}
+
+type Target = string | NameAt
 
 /** Where a path leads: to a node, or to a place in a directory where there is none yet. */
 interface Place {
@@ -37,12 +46,12 @@ export class Tree {
     this.#root = root ?? new DirectoryNode(inodes.create(undefined), undefined)
   }
 
-  open(path: string, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
-    const call = { syscall: 'open', path }
-    const place = this.#find(call, path, mode !== 'create')
+  open(target: Target, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
+    const call = { syscall: 'open', path: shown(target) }
+    const place = this.#find(call, target, mode !== 'create')
     const { node } = place
     if (node === undefined) {
-      if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
+      if (mode !== 'create' && mode !== 'replace') throw failure('ENOENT', call)
       this.#mustBeWritable(call, place.directory)
       return this.#createFile(place, permissions)
     }
@@ -67,11 +76,31 @@ export class Tree {
     }
   }
 
+  /** What is at the name itself, a link or anything. */
+  statAt(target: NameAt): Node | undefined {
+    return this.#find({ syscall: 'lstat', path: target.path }, target, false).node
+  }
+
+  readLink(target: NameAt): string {
+    const call = { syscall: 'readlink', path: target.path }
+    const { node } = this.#find(call, target, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (node.kind !== 'link') throw failure('EINVAL', call)
+    return node.target
+  }
+
   realPath(path: string): string {
     const call = { syscall: 'realpath', path }
     const { directory, name, node } = this.#find(call, path, true)
     if (node === undefined) throw failure('ENOENT', call)
-    let [found, real] = node.kind === 'directory' ? [node, ''] : [directory, `/${name}`]
+    if (node.kind === 'directory') return this.pathOf(node)
+    const above = this.pathOf(directory)
+    return above === '/' ? `/${name}` : `${above}/${name}`
+  }
+
+  /** Where a directory is. */
+  pathOf(directory: DirectoryNode): string {
+    let [found, real] = [directory, '']
     for (let parent = found.parent; parent; found = parent, parent = found.parent) {
       for (const [key, child] of parent.names) if (child === found) real = `/${key}${real}`
     }
@@ -90,18 +119,19 @@ export class Tree {
     return node
   }
 
-  directory(path: string): DirectoryNode {
-    return this.#directory({ syscall: 'open', path }, path)
+  directory(target: Target): DirectoryNode {
+    return this.#directory({ syscall: 'open', path: shown(target) }, target)
   }
 
-  rename(from: string, to: string): void {
-    const call = { syscall: 'rename', path: from, to }
+  rename(from: Target, to: Target): void {
+    const call = { syscall: 'rename', path: shown(from), to: shown(to) }
     const source = this.#find(call, from, false)
     const target = this.#find(call, to, false)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, source.directory)
     this.#mustBeWritable(call, target.directory)
+    if (source.name === '.' || target.name === '.') throw failure('EBUSY', call)
     if (isWithin(node, target.directory)) throw failure('EINVAL', call)
     if (target.node && isWithin(target.node, source.directory)) throw failure('ENOTEMPTY', call)
     if (node === target.node) return
@@ -112,8 +142,7 @@ export class Tree {
         [target.name, node],
       ])
     } else {
-      target.directory.change([[target.name, node]])
-      source.directory.change([[source.name, undefined]])
+      DirectoryNode.move(source.directory, [[source.name, undefined]], target.directory, [[target.name, node]])
       if (node.kind === 'file') node.home = undefined
       if (node.kind === 'directory') node.parent = target.directory
     }
@@ -133,9 +162,9 @@ export class Tree {
     if (node.kind === 'file' && node.home !== target.directory) node.home = undefined
   }
 
-  unlink(path: string): void {
-    const call = { syscall: 'unlink', path }
-    const { directory, name, node } = this.#find(call, path, false)
+  unlink(target: Target): void {
+    const call = { syscall: 'unlink', path: shown(target) }
+    const { directory, name, node } = this.#find(call, target, false)
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, directory)
     if (node.kind === 'directory') throw failure('EISDIR', call)
@@ -148,16 +177,35 @@ export class Tree {
     const call = { syscall: 'chmod', path }
     const { node } = this.#find(call, path, true)
     if (node === undefined || node.kind === 'link') throw failure('ENOENT', call)
-    node.permissions = permissions
+    node.attributes.become({ ...node.attributes.now, permissions })
   }
 
-  /** Makes a directory, and its name durable. */
-  makeDirectory(path: string): void {
-    const call = { syscall: 'mkdir', path }
-    const { directory, name, node } = this.#find(call, path.replace(/\/+$/, ''), false)
+  makeDirectory(target: Target, permissions?: number): void {
+    const call = { syscall: 'mkdir', path: shown(target) }
+    const plain = typeof target === 'string' ? target.replace(/\/+$/, '') : target
+    const { directory, name, node } = this.#find(call, plain, false)
     if (node) throw failure('EEXIST', call)
-    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory)]])
+    this.#mustBeWritable(call, directory)
+    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, permissions)]])
+  }
+
+  removeDirectory(target: Target): void {
+    const call = { syscall: 'rmdir', path: shown(target) }
+    const { directory, name, node } = this.#find(call, target, false)
+    if (node === undefined) throw failure('ENOENT', call)
+    if (name === '.') throw failure(node === this.#root ? 'EBUSY' : 'EINVAL', call)
+    this.#mustBeWritable(call, directory)
+    if (node.kind !== 'directory') throw failure('ENOTDIR', call)
+    if (node.names.size > 0) throw failure('ENOTEMPTY', call)
+    directory.change([[name, undefined]])
+    this.#drop(node)
+  }
+
+  /** Makes all names of the directory at a path durable, and of the one that holds it. */
+  persistNames(path: string): void {
+    const directory = this.directory(path)
     directory.persist(directory.sequence)
+    directory.parent?.persist(directory.parent.sequence)
   }
 
   /** Makes a symbolic link, and its name durable. */
@@ -201,21 +249,21 @@ export class Tree {
 
   /** The names, directories and files as they are after a power cut. */
   survivor(medium: Medium, fate: Fate): Tree {
-    const { unsyncedNames } = medium.rules
+    const fates = { fate: fateBy(medium.rules.unsyncedNames, fate), sequences: new Map<DirectoryNode, number>() }
     const survivors = new Map<Node, Node>()
     const survivorOf = (node: Node, parent: DirectoryNode): Node => {
       let copy = survivors.get(node)
       if (copy === undefined) {
         if (node.kind === 'file') copy = surviveFile(node, medium, fate)
         else if (node.kind === 'link') copy = new LinkNode(node.identity, node.target)
-        else copy = node.survivor(parent, fate, unsyncedNames, survivorOf)
+        else copy = node.survivor(parent, fates, survivorOf)
         survivors.set(node, copy)
       }
       if (copy.kind === 'file' && copy.home !== parent) copy.home = copy.links === 0 ? parent : undefined
       if (copy.kind !== 'directory') copy.links += 1
       return copy
     }
-    const root = this.#root.survivor(undefined, fate, unsyncedNames, survivorOf)
+    const root = this.#root.survivor(undefined, fates, survivorOf)
     return new Tree(medium, this.#inodes.survivor(medium), root)
   }
 
@@ -233,7 +281,10 @@ export class Tree {
   }
 
   #drop(node: Node): void {
-    if (node.kind === 'directory') return
+    if (node.kind === 'directory') {
+      node.isRemoved = true
+      return
+    }
     node.links -= 1
     if (node.kind === 'file') this.#releaseUnused(node)
   }
@@ -244,15 +295,19 @@ export class Tree {
     if (file.home) this.#inodes.release(file.identity.inode, file.home)
   }
 
-  #directory(call: Call, path: string): DirectoryNode {
-    const { node } = this.#find(call, path, true)
+  #directory(call: Call, target: Target): DirectoryNode {
+    const { node } = this.#find(call, target, true)
     if (node === undefined) throw failure('ENOENT', call)
     if (node.kind !== 'directory') throw failure('ENOTDIR', call)
     return node
   }
 
   /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
-  #find(call: Call, path: string, isEndFollowed: boolean): Place {
+  #find(call: Call, target: Target, isEndFollowed: boolean): Place {
+    return typeof target === 'string' ? this.#walk(call, target, isEndFollowed) : lookUp(call, target)
+  }
+
+  #walk(call: Call, path: string, isEndFollowed: boolean): Place {
     if (path === '') throw failure('ENOENT', call)
     let parts = partsOf(path)
     let directory = this.#root
@@ -283,6 +338,17 @@ export class Tree {
     }
     return { directory, name, node }
   }
+}
+
+function lookUp(call: Call, { directory, name }: NameAt): Place {
+  if (name === '.') return { directory, name, node: directory }
+  if (directory.isRemoved) throw failure('ENOENT', call)
+  if (name.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
+  return { directory, name, node: directory.get(name) }
+}
+
+function shown(target: Target): string {
+  return typeof target === 'string' ? target : target.path
 }
 
 /** Paths come again and again. */

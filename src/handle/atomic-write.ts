@@ -1,0 +1,180 @@
+import { FsysError, errnoOf, systemFailure } from '../errors.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { StorageDirectory, StorageFile } from '../storage/storage.js'
+import { keepAttributes, type KeptAttributes } from './attributes.js'
+import { writeContent } from './content.js'
+import type { HandleContext } from './context.js'
+import { draftName } from './draft-name.js'
+import { atPlace, type Place } from './scope.js'
+import { AbortableSource, type ByteSource } from './source.js'
+
+/** How a file is replaced. */
+export interface ReplaceOptions {
+  /** The permissions of a file that was not there, before the process's umask. */
+  readonly mode: number
+  /** What the new file keeps of the old one. Default 'permissions'. */
+  readonly keeps?: 'permissions' | 'attributes'
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What fills a draft. */
+export type FillDraft = (file: StorageFile, draft: string) => Steps<void>
+
+/** Replaces what a path leads to. The source is told when nobody wants more of it. */
+export function* replacePath(
+  context: HandleContext,
+  path: string,
+  source: ByteSource,
+  options: ReplaceOptions,
+): Steps<KeptAttributes> {
+  const { signal } = options
+  try {
+    const ending = signal === undefined ? source : new AbortableSource(source, signal)
+    return yield* atPlace(context.scope, path, 'follow', (place) => replaceFile(context, place, ending, options))
+  } catch (error) {
+    yield* endSource(source, signal)
+    throw error
+  }
+}
+
+/**
+ * Replaces a file, or makes it, atomically and durably: a draft in the same directory, written and synced, gets its name,
+ * and then the directory is synced. Whatever happens before that leaves the old file, and no draft.
+ */
+export function* replaceFile(
+  context: HandleContext,
+  place: Place,
+  source: ByteSource,
+  options: ReplaceOptions,
+): Steps<KeptAttributes> {
+  const { draft, kept } = yield* writeDraft(context, place, source, options)
+  yield* publishDraft(place, draft, options.signal)
+  yield* confirmNames(context, place.directory, place.name)
+  return kept
+}
+
+/** A file that waits for its name. */
+export interface Draft {
+  /** Its name until then, in the same directory. */
+  readonly draft: string
+  readonly kept: KeptAttributes
+}
+
+/** The first step: writes and syncs a draft, which nobody takes for the file yet. */
+export function writeDraft(
+  context: HandleContext,
+  place: Place,
+  source: ByteSource,
+  options: ReplaceOptions,
+): Steps<Draft> {
+  return makeDraft(context, place, options, function* fill(file, name) {
+    const direct = yield* context.durability.openDirect(place.directory, name)
+    try {
+      const { notDirect } = yield* writeContent({ file, direct }, source, () => options.signal?.throwIfAborted())
+      if (notDirect !== undefined) context.durability.fallBack(notDirect)
+    } finally {
+      if (direct !== undefined) yield* call(direct, 'close')
+    }
+  })
+}
+
+/** Makes a draft that something else fills than a source. */
+export function* makeDraft(
+  context: HandleContext,
+  { directory, name, facts, isForDirectory }: Place,
+  { mode, keeps }: ReplaceOptions,
+  fill: FillDraft,
+): Steps<Draft> {
+  if (name === '.' || isForDirectory || facts?.isFile === false) throw notAFile(name)
+  yield* context.sweeper.sweepOnce(directory)
+  const { owners } = context.storage
+  const draft = draftName(owners.self(), owners.token())
+  // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). Bits for
+  // another owner's group wait until it is that owner's.
+  const keepsAll = keeps === 'attributes'
+  const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777
+  const file = yield* call(directory, 'open', draft, 'create', permissions)
+  try {
+    // Before there is any content: nobody may read it who could not read the old file, not for a moment.
+    let hasNewAttributes = facts !== undefined && (yield* ensurePermissions(file, permissions))
+    yield* fill(file, draft)
+    let kept: KeptAttributes = NOTHING_KEPT
+    if (keepsAll && facts !== undefined) {
+      kept = yield* keepAttributes(file, facts)
+      hasNewAttributes = true
+    }
+    yield* context.durability.sync(file, hasNewAttributes)
+    yield* call(file, 'close')
+    return { draft, kept }
+  } catch (error) {
+    yield* closeQuietly(file)
+    yield* discardDraft(directory, draft)
+    throw error
+  }
+}
+
+const NOTHING_KEPT: KeptAttributes = { owner: false }
+
+/** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
+export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {
+  try {
+    signal?.throwIfAborted()
+    yield* call(directory, 'rename', draft, directory, name)
+  } catch (error) {
+    yield* discardDraft(directory, draft)
+    throw error
+  }
+}
+
+/**
+ * The last step: makes the names in a directory durable. One sync serves many files. Fails with ERR_FSYS_UNCONFIRMED, because
+ * what was to be done is done.
+ */
+export function* confirmNames(context: HandleContext, directory: StorageDirectory, what: string): Steps<void> {
+  try {
+    yield* context.durability.syncNames(directory)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === undefined) throw error
+    const message = `${JSON.stringify(what)} is done, but not confirmed: a power cut may undo it, as syncing the directory ${JSON.stringify(directory.path)} has failed: ${(error as Error).message}`
+    throw new FsysError('ERR_FSYS_UNCONFIRMED', message, { path: directory.path, errno, cause: error })
+  }
+}
+
+/** On the way out of a failure: what stays behind in spite of this, a later write sweeps once this process has gone. */
+export function* discardDraft(directory: StorageDirectory, draft: string): Steps<void> {
+  try {
+    yield* call(directory, 'unlink', draft)
+  } catch {
+    // The failure that led here is the one to tell.
+  }
+}
+
+export function notAFile(name: string): NodeJS.ErrnoException {
+  return systemFailure('EISDIR', 'it is not a regular file', name)
+}
+
+/** The umask may have taken bits away. True if it had. */
+function* ensurePermissions(file: StorageFile, permissions: number): Steps<boolean> {
+  if ((yield* call(file, 'stat')).permissions === permissions) return false
+  yield* call(file, 'setPermissions', permissions)
+  return true
+}
+
+/** Tells the source that nobody wants more. Not waited for after an abort: it may be what hangs. */
+function* endSource(source: ByteSource, signal: AbortSignal | undefined): Steps<void> {
+  try {
+    if (signal?.aborted) void source.close().catch(() => undefined)
+    else yield* call(source, 'close')
+  } catch {
+    // The failure that led here is the one to tell.
+  }
+}
+
+export function* closeQuietly(file: StorageFile): Steps<void> {
+  try {
+    yield* call(file, 'close')
+  } catch {
+    // The failure that led here is the one to tell.
+  }
+}

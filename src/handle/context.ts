@@ -1,0 +1,12 @@
+import type { Storage } from '../storage/storage.js'
+import type { Durability } from './durability.js'
+import type { Scope } from './scope.js'
+import type { Sweeper } from './sweeper.js'
+
+/** What all operations of a handle share. */
+export interface HandleContext {
+  readonly storage: Storage
+  readonly scope: Scope
+  readonly sweeper: Sweeper
+  readonly durability: Durability
+}

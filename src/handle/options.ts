@@ -1,0 +1,67 @@
+import { checkNames, oneOf, settlePath, wholeNumber, withMethod } from '../checks.js'
+import { invalidArgument } from '../errors.js'
+import { defaultStorage } from '../storage/default-storage.js'
+import type { Storage } from '../storage/storage.js'
+import type { Method } from './method.js'
+
+/** How to make a handle. */
+export interface HandleOptions {
+  /**
+   * How what is written is made durable: 'sync', 'data', 'direct', or 'auto' (default), which chooses by what the platform
+   * and the file system can do. A matter of speed: each of them is durable on return.
+   */
+  readonly method?: Method | 'auto'
+  /**
+   * A directory that paths cannot leave: all of them are relative to it, and neither `..` nor symbolic links lead out of it.
+   * Default: none, and relative paths start at the working directory.
+   */
+  readonly root?: string | URL
+  /**
+   * Whether diagnostics are for people who develop a program or for one in service; it changes nothing else. 'auto' (default)
+   * goes by FSYS_MODE, and without it by NODE_ENV: 'production' is 'prod', and anything else 'dev'.
+   */
+  readonly mode?: 'dev' | 'prod' | 'auto'
+  /** The disk. Default: the file system, by the best engine there is here. */
+  readonly storage?: Storage
+}
+
+export interface SettledHandleOptions {
+  readonly method: Method | 'auto'
+  readonly root: string | undefined
+  readonly mode: 'dev' | 'prod'
+  readonly storage: Storage
+}
+
+export function settleHandleOptions(options: HandleOptions = {}): SettledHandleOptions {
+  checkNames('createHandle', options, ['method', 'root', 'mode', 'storage'])
+  return {
+    method: oneOf('method', options.method ?? 'auto', ['auto', 'sync', 'data', 'direct']),
+    root: options.root === undefined ? undefined : settlePath(options.root, 'a root'),
+    mode: settleMode(oneOf('mode', options.mode ?? 'auto', ['auto', 'dev', 'prod'])),
+    storage: withMethod('storage', options.storage ?? defaultStorage(false), 'openDirectory'),
+  }
+}
+
+function settleMode(
+  mode: 'dev' | 'prod' | 'auto',
+  { FSYS_MODE: own, NODE_ENV: common }: NodeJS.ProcessEnv = process.env,
+): 'dev' | 'prod' {
+  if (mode !== 'auto') return mode
+  if (own !== undefined && own !== '') return oneOf('FSYS_MODE', own as 'dev' | 'prod', ['dev', 'prod'])
+  return common === 'production' ? 'prod' : 'dev'
+}
+
+/** How to write a file. */
+export interface WriteOptions {
+  /** The permissions of a file that is made, before the process's umask; one that is replaced keeps its own. Default 0o666. */
+  readonly mode?: number
+  /** Gives up, as long as the old file is in place. Not for blocking calls. */
+  readonly signal?: AbortSignal
+}
+
+export function settleWriteOptions(caller: string, options: WriteOptions = {}): { mode: number; signal?: AbortSignal } {
+  checkNames(caller, options, caller.endsWith('Sync') ? ['mode'] : ['mode', 'signal'])
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
+  return { mode: wholeNumber('mode', options.mode ?? 0o666, 0, 0o777), ...(signal && { signal }) }
+}

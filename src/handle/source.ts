@@ -1,0 +1,152 @@
+import { abortable } from '../abortable.js'
+import { checkBytes, encodeText } from '../checks.js'
+import { invalidArgument } from '../errors.js'
+
+/** What can be written: text as UTF-8, or bytes. */
+export type Data = string | Uint8Array
+
+/** What can be written and need not be in memory all at once: streams are such, those of Node and those of the web. */
+export type StreamedData = AsyncIterable<Data> | Iterable<Data>
+
+/** Where bytes come from, piece by piece, as fast as they are asked for. */
+export interface ByteSource {
+  /** All of it comes in one piece. */
+  readonly isWhole: boolean
+  /** The next piece; undefined at the end. */
+  next(): Promise<Uint8Array | undefined>
+  nextSync(): Uint8Array | undefined
+  /** Tells whoever makes them that no more are needed. */
+  close(): Promise<void>
+  closeSync(): void
+}
+
+/** Throws ERR_FSYS_INVALID_ARGUMENT for what is none. */
+export function sourceOf(data: Data | StreamedData): ByteSource {
+  if (typeof data === 'string') return new WholeSource(encodeText(data, WHAT))
+  if (isObject(data) && !ArrayBuffer.isView(data)) {
+    if (Symbol.asyncIterator in data) return new AsyncSource(data)
+    if (Symbol.iterator in data) return new PieceSource(data as Iterable<Data>)
+  }
+  checkBytes(data, WHAT)
+  return new WholeSource(data)
+}
+
+const WHAT = 'what is written'
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** A piece that somebody else has made. */
+function bytesOf(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return encodeText(piece, 'a piece of what is written')
+  checkBytes(piece, 'a piece of what is written')
+  return piece
+}
+
+class WholeSource implements ByteSource {
+  readonly isWhole = true
+  #bytes: Uint8Array | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  // oxlint-disable-next-line typescript/require-await
+  async next(): Promise<Uint8Array | undefined> {
+    return this.nextSync()
+  }
+
+  nextSync(): Uint8Array | undefined {
+    const bytes = this.#bytes
+    this.#bytes = undefined
+    return bytes
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  closeSync(): void {}
+}
+
+class PieceSource implements ByteSource {
+  readonly isWhole = false
+  readonly #pieces: Iterator<Data>
+
+  constructor(pieces: Iterable<Data>) {
+    this.#pieces = pieces[Symbol.iterator]()
+  }
+
+  // oxlint-disable-next-line typescript/require-await
+  async next(): Promise<Uint8Array | undefined> {
+    return this.nextSync()
+  }
+
+  nextSync(): Uint8Array | undefined {
+    const { done, value } = this.#pieces.next()
+    return done ? undefined : bytesOf(value)
+  }
+
+  // oxlint-disable-next-line typescript/require-await
+  async close(): Promise<void> {
+    this.closeSync()
+  }
+
+  closeSync(): void {
+    this.#pieces.return?.()
+  }
+}
+
+/** What waits for the next piece no longer than a signal lets it. */
+export class AbortableSource implements ByteSource {
+  readonly isWhole: boolean
+  readonly #source: ByteSource
+  readonly #signal: AbortSignal
+
+  constructor(source: ByteSource, signal: AbortSignal) {
+    this.isWhole = source.isWhole
+    this.#source = source
+    this.#signal = signal
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    return abortable(this.#source.next(), this.#signal)
+  }
+
+  nextSync(): Uint8Array | undefined {
+    return this.#source.nextSync()
+  }
+
+  close(): Promise<void> {
+    return this.#source.close()
+  }
+
+  closeSync(): void {
+    this.#source.closeSync()
+  }
+}
+
+class AsyncSource implements ByteSource {
+  readonly isWhole = false
+  readonly #pieces: AsyncIterator<Data>
+
+  constructor(pieces: AsyncIterable<Data>) {
+    this.#pieces = pieces[Symbol.asyncIterator]()
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const { done, value } = await this.#pieces.next()
+    return done ? undefined : bytesOf(value)
+  }
+
+  nextSync(): never {
+    throw invalidArgument('a blocking call cannot wait for a stream: use the call without Sync in its name')
+  }
+
+  async close(): Promise<void> {
+    await this.#pieces.return?.()
+  }
+
+  closeSync(): void {}
+}

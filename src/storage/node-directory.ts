@@ -1,0 +1,407 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+
+import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
+import { factsOf } from './node-file.js'
+import { flagsOf, isAbsence } from './node-flags.js'
+import type { DirectoryEntry, FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from './storage.js'
+
+/** What the directories of one storage share. */
+export interface NodeDirectoryTools {
+  /** Makes a file of an open descriptor. */
+  readonly makeFile: (fd: number) => StorageFile
+  readonly addon: NativeAddon | undefined
+  /** Whether to use the names that Linux has for what is open, where it has them. */
+  readonly pins: boolean
+}
+
+/**
+ * An open directory by its descriptor. Node has no calls that work from a descriptor on (`openat` and the like), but Linux
+ * has names for what is open: `/proc/self/fd/7/name` is looked up in the directory that 7 was opened as, whatever has been
+ * renamed since. Elsewhere, names are joined to the path.
+ */
+export class NodeDirectory implements StorageDirectory {
+  readonly path: string
+  readonly isPinned: boolean
+  readonly #tools: NodeDirectoryTools
+  readonly #base: string
+  #descriptor: Descriptor | undefined
+
+  private constructor(path: string, descriptor: Descriptor | undefined, tools: NodeDirectoryTools) {
+    this.path = path
+    this.#descriptor = descriptor
+    this.#tools = tools
+    this.isPinned = descriptor !== undefined && tools.pins && descriptorsHavePaths()
+    this.#base = this.isPinned ? `/proc/self/fd/${descriptor?.fd}` : path
+  }
+
+  /** `flags` are more of those of open(2). */
+  static async open(path: string, tools: NodeDirectoryTools, shown: string = path, flags = 0): Promise<NodeDirectory> {
+    return new NodeDirectory(shown, await openDescriptor(path, flags), tools)
+  }
+
+  static openSync(path: string, tools: NodeDirectoryTools, shown: string = path, flags = 0): NodeDirectory {
+    return new NodeDirectory(shown, openDescriptorSync(path, flags), tools)
+  }
+
+  realPath(): Promise<string> {
+    return this.#wait('.', (callback: Callback<string>) => fs.realpath.native(this.#at('.'), callback))
+  }
+
+  realPathSync(): string {
+    return this.#block('.', () => fs.realpathSync.native(this.#at('.')))
+  }
+
+  async open(name: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
+    const path = this.#at(name)
+    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
+    return this.#tools.makeFile(
+      await this.#wait(name, (callback: Callback<number>) => fs.open(path, flags, permissions, callback)),
+    )
+  }
+
+  openSync(name: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
+    const path = this.#at(name)
+    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
+    return this.#tools.makeFile(this.#block(name, () => fs.openSync(path, flags, permissions)))
+  }
+
+  async openDirectory(name: string): Promise<StorageDirectory> {
+    try {
+      return await NodeDirectory.open(this.#at(name), this.#tools, join(this.path, name), O_NOFOLLOW)
+    } catch (error) {
+      throw this.#named(error, name)
+    }
+  }
+
+  openDirectorySync(name: string): StorageDirectory {
+    return this.#block(name, () =>
+      NodeDirectory.openSync(this.#at(name), this.#tools, join(this.path, name), O_NOFOLLOW),
+    )
+  }
+
+  /** Blocks: a look-up that takes some microseconds, where the waiting form of it would take a turn of the event loop. */
+  // oxlint-disable-next-line typescript/require-await
+  async openBeneath(path: string): Promise<StorageDirectory | undefined> {
+    return this.openBeneathSync(path)
+  }
+
+  openBeneathSync(path: string): StorageDirectory | undefined {
+    const { addon } = this.#tools
+    if (addon === undefined || this.#descriptor === undefined || !this.isPinned || lacksOpenat2) return undefined
+    const resolve = Resolve.beneath | Resolve.noMagicLinks
+    let isPathOnly = false
+    let fd = addon.openat2Sync(this.#descriptor.fd, path, DIRECTORY_FLAGS, 0, resolve)
+    if (nameOf(fd) === 'EACCES') {
+      isPathOnly = true
+      fd = addon.openat2Sync(this.#descriptor.fd, path, DIRECTORY_FLAGS | O_PATH, 0, resolve)
+    }
+    if (fd >= 0) return new NodeDirectory(join(this.path, path), { fd, isPathOnly, addon }, this.#tools)
+    // Linux before 5.6, or a sandbox that forbids the call. EAGAIN: something was renamed meanwhile, and the call cannot
+    // exclude that this has led it outside.
+    const code = nameOf(fd)
+    if (code === 'ENOSYS' || code === 'EPERM') lacksOpenat2 = true
+    if (lacksOpenat2 || code === 'EAGAIN' || code === 'EWOULDBLOCK') return undefined
+    throw failure(code ?? 'EIO', 'openat2', join(this.path, path), fd)
+  }
+
+  stat(name: string): Promise<FileFacts | undefined> {
+    return new Promise((resolve, reject) => {
+      fs.lstat(this.#at(name), { bigint: true }, (error, stats) => {
+        if (!error) resolve(factsOf(stats))
+        else if (isAbsence(error)) resolve(undefined)
+        else reject(this.#named(error, name))
+      })
+    })
+  }
+
+  statSync(name: string): FileFacts | undefined {
+    try {
+      return factsOf(fs.lstatSync(this.#at(name), { bigint: true }))
+    } catch (error) {
+      if (isAbsence(error)) return undefined
+      throw this.#named(error, name)
+    }
+  }
+
+  readLink(name: string): Promise<string> {
+    return this.#wait(name, (callback: Callback<string>) => fs.readlink(this.#at(name), callback))
+  }
+
+  readLinkSync(name: string): string {
+    return this.#block(name, () => fs.readlinkSync(this.#at(name)))
+  }
+
+  async list(): Promise<Listing> {
+    const open = (callback: Callback<fs.Dir>): void => fs.opendir(this.#at('.'), LISTING_OPTIONS, callback)
+    return new NodeListing(await this.#wait('.', open))
+  }
+
+  listSync(): Listing {
+    return new NodeListing(this.#block('.', () => fs.opendirSync(this.#at('.'), LISTING_OPTIONS)))
+  }
+
+  rename(name: string, to: StorageDirectory, toName: string): Promise<void> {
+    return this.#wait(name, (callback) => fs.rename(this.#at(name), placeIn(to, toName), callback))
+  }
+
+  renameSync(name: string, to: StorageDirectory, toName: string): void {
+    this.#block(name, () => fs.renameSync(this.#at(name), placeIn(to, toName)))
+  }
+
+  unlink(name: string): Promise<void> {
+    return this.#wait(name, (callback) => fs.unlink(this.#at(name), callback))
+  }
+
+  unlinkSync(name: string): void {
+    this.#block(name, () => fs.unlinkSync(this.#at(name)))
+  }
+
+  makeDirectory(name: string, permissions: number = DIRECTORY_PERMISSIONS): Promise<void> {
+    return this.#wait(name, (callback) => fs.mkdir(this.#at(name), permissions, callback))
+  }
+
+  makeDirectorySync(name: string, permissions: number = DIRECTORY_PERMISSIONS): void {
+    this.#block(name, () => fs.mkdirSync(this.#at(name), permissions))
+  }
+
+  removeDirectory(name: string): Promise<void> {
+    return this.#wait(name, (callback) => fs.rmdir(this.#at(name), callback))
+  }
+
+  removeDirectorySync(name: string): void {
+    this.#block(name, () => fs.rmdirSync(this.#at(name)))
+  }
+
+  async sync(): Promise<boolean> {
+    if (this.#descriptor === undefined) return false
+    try {
+      await this.#wait('.', (callback) => fs.fsync(this.#descriptorToSync(), callback))
+      return true
+    } catch (error) {
+      return refusesSync(error)
+    }
+  }
+
+  syncSync(): boolean {
+    if (this.#descriptor === undefined) return false
+    try {
+      this.#block('.', () => fs.fsyncSync(this.#descriptorToSync()))
+      return true
+    } catch (error) {
+      return refusesSync(error)
+    }
+  }
+
+  /** Closing a descriptor that was never written to does not wait for anything. */
+  // oxlint-disable-next-line typescript/require-await
+  async close(): Promise<void> {
+    this.closeSync()
+  }
+
+  closeSync(): void {
+    const descriptor = this.#descriptor
+    this.#descriptor = undefined
+    if (descriptor === undefined) return
+    // Node warns in worker threads when its own calls close what they have not opened.
+    if (descriptor.addon === undefined) fs.closeSync(descriptor.fd)
+    else descriptor.addon.closeSync(descriptor.fd)
+  }
+
+  /** Where Node's calls find the name. */
+  placeOf(name: string): string {
+    return this.#at(name)
+  }
+
+  #at(name: string): string {
+    if (this.isPinned && this.#descriptor === undefined) throw failure('EBADF', 'the directory is closed', this.path)
+    return this.isPinned ? `${this.#base}/${name}` : join(this.#base, name)
+  }
+
+  #descriptorToSync(): number {
+    if (this.#descriptor === undefined) throw failure('EBADF', 'the directory is closed', this.path)
+    if (this.#descriptor.isPathOnly) throw failure('EACCES', 'permission denied, fsync', this.path)
+    return this.#descriptor.fd
+  }
+
+  #wait<Result>(name: string, start: (callback: Callback<Result>) => void): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      start((error, result) => (error ? reject(this.#named(error, name)) : resolve(result as Result)))
+    })
+  }
+
+  #block<Result>(name: string, call: () => Result): Result {
+    try {
+      return call()
+    } catch (error) {
+      throw this.#named(error, name)
+    }
+  }
+
+  /** The error as it would be had the path been used: nobody knows what descriptor 7 is. */
+  #named(error: unknown, name: string): unknown {
+    if (!this.isPinned || !(error instanceof Error)) return error
+    error.message = error.message.replaceAll(`${this.#base}/`, `${this.path}/`)
+    if ('path' in error) error.path = join(this.path, name)
+    return error
+  }
+}
+
+type Callback<Result> = (error: NodeJS.ErrnoException | null, result?: Result) => void
+
+class NodeListing implements Listing {
+  readonly #directory: fs.Dir
+  #isClosed = false
+
+  constructor(directory: fs.Dir) {
+    this.#directory = directory
+  }
+
+  async next(countMax: number): Promise<DirectoryEntry[]> {
+    const entries: DirectoryEntry[] = []
+    while (entries.length < countMax) {
+      // One after the other is how they come; most are there already.
+      // oxlint-disable-next-line no-await-in-loop
+      const entry = await this.#directory.read()
+      if (entry === null) break
+      entries.push(entryOf(entry))
+    }
+    return entries
+  }
+
+  nextSync(countMax: number): DirectoryEntry[] {
+    const entries: DirectoryEntry[] = []
+    while (entries.length < countMax) {
+      const entry = this.#directory.readSync()
+      if (entry === null) break
+      entries.push(entryOf(entry))
+    }
+    return entries
+  }
+
+  async close(): Promise<void> {
+    if (!this.#take()) return
+    await this.#directory.close()
+  }
+
+  closeSync(): void {
+    if (this.#take()) this.#directory.closeSync()
+  }
+
+  #take(): boolean {
+    const wasOpen = !this.#isClosed
+    this.#isClosed = true
+    return wasOpen
+  }
+}
+
+function entryOf(entry: fs.Dirent): DirectoryEntry {
+  const { name } = entry
+  if (entry.isFile()) return { name, kind: 'file' }
+  if (entry.isDirectory()) return { name, kind: 'directory' }
+  return { name, kind: entry.isSymbolicLink() ? 'link' : 'other' }
+}
+
+interface Descriptor {
+  readonly fd: number
+  /** It leads to names, and can be neither read nor synced: the directory's permissions do not allow it. */
+  readonly isPathOnly: boolean
+  /** There if the addon has opened it. */
+  readonly addon?: NativeAddon
+}
+
+// Windows has none of these, whatever the types say.
+// oxlint-disable-next-line typescript/no-useless-default-assignment
+const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
+
+/** Linux's, the same on all processors that Node runs on; Node does not name it. */
+const O_PATH = 0o10000000
+
+const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY
+
+const PERMISSIONS = 0o600
+const DIRECTORY_PERMISSIONS = 0o777
+
+const LISTING_OPTIONS = { bufferSize: 256 }
+
+/** Undefined where directories cannot be opened. */
+async function openDescriptor(path: string, flags: number): Promise<Descriptor | undefined> {
+  const open = (more: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      fs.open(path, DIRECTORY_FLAGS | flags | more, (error, fd) => (error ? reject(error) : resolve(fd)))
+    })
+  try {
+    return { fd: await open(0), isPathOnly: false }
+  } catch (error) {
+    if (canBePathOnly(error)) return { fd: await open(O_PATH), isPathOnly: true }
+    return refusesOpening(error)
+  }
+}
+
+function openDescriptorSync(path: string, flags: number): Descriptor | undefined {
+  const open = (more: number): number => fs.openSync(path, DIRECTORY_FLAGS | flags | more)
+  try {
+    return { fd: open(0), isPathOnly: false }
+  } catch (error) {
+    if (canBePathOnly(error)) return { fd: open(O_PATH), isPathOnly: true }
+    return refusesOpening(error)
+  }
+}
+
+function canBePathOnly(error: unknown): boolean {
+  return codeOf(error) === 'EACCES' && descriptorsHavePaths()
+}
+
+let areShown: boolean | undefined
+
+/** Whether `/proc/self/fd` leads on from what is open. */
+function descriptorsHavePaths(): boolean {
+  return (areShown ??= process.platform === 'linux' && shows())
+}
+
+function shows(): boolean {
+  try {
+    const fd = fs.openSync('/', DIRECTORY_FLAGS)
+    try {
+      return fs.statSync(`/proc/self/fd/${fd}/.`).ino === fs.fstatSync(fd).ino
+    } finally {
+      fs.closeSync(fd)
+    }
+  } catch {
+    return false
+  }
+}
+
+let lacksOpenat2 = false
+
+function nameOf(result: number): string | undefined {
+  return result < 0 ? nativeError(result, 'openat2').code : undefined
+}
+
+function placeIn(directory: StorageDirectory, name: string): string {
+  return directory instanceof NodeDirectory ? directory.placeOf(name) : join(directory.path, name)
+}
+
+/** Undefined where the platform cannot open directories; throws what is a real failure. */
+function refusesOpening(error: unknown): undefined {
+  if (process.platform === 'win32' && WINDOWS_REFUSALS.has(codeOf(error))) return undefined
+  throw error
+}
+
+/** False where the platform, or some network file system, cannot sync directories; throws what is a real failure. */
+function refusesSync(error: unknown): false {
+  if (FILE_SYSTEM_REFUSALS.has(codeOf(error))) return false
+  if (process.platform === 'win32' && WINDOWS_REFUSALS.has(codeOf(error))) return false
+  throw error
+}
+
+const WINDOWS_REFUSALS: ReadonlySet<unknown> = new Set(['EPERM', 'EISDIR', 'EACCES'])
+const FILE_SYSTEM_REFUSALS: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP'])
+
+function failure(code: string, text: string, path: string, errno?: number): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${text} '${path}'`), { code, path, ...(errno !== undefined && { errno }) })
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code
+}

@@ -1,0 +1,252 @@
+import type { DirectoryEntry, FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from '../storage.js'
+import type { DirectoryNode, Node } from './directory-node.js'
+import { FileDescription } from './file-description.js'
+import { DirectorySyncOperation } from './file-operations.js'
+import { type Operation, type OperationKind, PlainOperation } from './operation.js'
+import { systemError } from './sim-errors.js'
+import { factsOf, SimFile } from './sim-file.js'
+import type { SimProcess } from './sim-process.js'
+import type { NameAt } from './tree.js'
+
+/** An open directory of a simulated process. */
+export class SimDirectory implements StorageDirectory {
+  readonly path: string
+  readonly isPinned = true
+  readonly #process: SimProcess
+  readonly #description: FileDescription
+  readonly #node: DirectoryNode
+
+  private constructor(process: SimProcess, path: string, node: DirectoryNode) {
+    this.#process = process
+    this.path = path
+    this.#node = node
+    this.#description = process.opened(new FileDescription(node, path, 'read'))
+  }
+
+  /** To be called from within an operation. */
+  static open(process: SimProcess, target: string | NameAt, path: string): SimDirectory {
+    process.checkOpenFiles(path)
+    return new SimDirectory(process, path, process.tree.directory(target))
+  }
+
+  realPath(): Promise<string> {
+    return this.#process.issue(this.#realPathFinding())
+  }
+
+  realPathSync(): string {
+    return this.#process.block(this.#realPathFinding())
+  }
+
+  open(name: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
+    return this.#process.issue(this.#opening(name, mode, permissions))
+  }
+
+  openSync(name: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
+    return this.#process.block(this.#opening(name, mode, permissions))
+  }
+
+  openDirectory(name: string): Promise<StorageDirectory> {
+    return this.#process.issue(this.#directoryOpening(name))
+  }
+
+  openDirectorySync(name: string): StorageDirectory {
+    return this.#process.block(this.#directoryOpening(name))
+  }
+
+  /** What resolves paths step by step is what a simulated disk is to test. */
+  openBeneath(): Promise<StorageDirectory | undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  openBeneathSync(): StorageDirectory | undefined {
+    return undefined
+  }
+
+  stat(name: string): Promise<FileFacts | undefined> {
+    return this.#process.issue(this.#statFinding(name))
+  }
+
+  statSync(name: string): FileFacts | undefined {
+    return this.#process.block(this.#statFinding(name))
+  }
+
+  readLink(name: string): Promise<string> {
+    return this.#process.issue(this.#linkReading(name))
+  }
+
+  readLinkSync(name: string): string {
+    return this.#process.block(this.#linkReading(name))
+  }
+
+  list(): Promise<Listing> {
+    return this.#process.issue(this.#listing())
+  }
+
+  listSync(): Listing {
+    return this.#process.block(this.#listing())
+  }
+
+  rename(name: string, to: StorageDirectory, toName: string): Promise<void> {
+    return this.#process.issue(this.#renaming(name, to, toName))
+  }
+
+  renameSync(name: string, to: StorageDirectory, toName: string): void {
+    this.#process.block(this.#renaming(name, to, toName))
+  }
+
+  unlink(name: string): Promise<void> {
+    return this.#process.issue(this.#operation('unlink', 'unlink', name, (at) => this.#process.tree.unlink(at)))
+  }
+
+  unlinkSync(name: string): void {
+    this.#process.block(this.#operation('unlink', 'unlink', name, (at) => this.#process.tree.unlink(at)))
+  }
+
+  makeDirectory(name: string, permissions: number = DIRECTORY_PERMISSIONS): Promise<void> {
+    return this.#process.issue(this.#making(name, permissions))
+  }
+
+  makeDirectorySync(name: string, permissions: number = DIRECTORY_PERMISSIONS): void {
+    this.#process.block(this.#making(name, permissions))
+  }
+
+  removeDirectory(name: string): Promise<void> {
+    return this.#process.issue(this.#removing(name))
+  }
+
+  removeDirectorySync(name: string): void {
+    this.#process.block(this.#removing(name))
+  }
+
+  sync(): Promise<boolean> {
+    if (this.#description.isClosed) return Promise.reject(systemError('EBADF', 'fsync'))
+    return this.#process.issue(new DirectorySyncOperation(this.#process, this.path, this.#node))
+  }
+
+  syncSync(): boolean {
+    if (this.#description.isClosed) throw systemError('EBADF', 'fsync')
+    return this.#process.block(new DirectorySyncOperation(this.#process, this.path, this.#node))
+  }
+
+  /** Takes no time, as with the real one. */
+  // oxlint-disable-next-line typescript/require-await
+  async close(): Promise<void> {
+    this.closeSync()
+  }
+
+  closeSync(): void {
+    if (!this.#description.isClosed) this.#process.closed(this.#description)
+  }
+
+  #realPathFinding(): Operation<string> {
+    return this.#operation('realPath', 'realpath', '.', () => this.#process.tree.pathOf(this.#node))
+  }
+
+  #opening(name: string, mode: OpenMode, permissions: number): Operation<StorageFile> {
+    const process = this.#process
+    return this.#operation('open', 'open', name, (at) => {
+      process.checkOpenFiles(at.path)
+      const node = process.tree.open(at, mode, permissions)
+      return new SimFile(process, process.opened(new FileDescription(node, at.path, mode)))
+    })
+  }
+
+  #directoryOpening(name: string): Operation<StorageDirectory> {
+    return this.#operation('openDirectory', 'open', name, (at) => SimDirectory.open(this.#process, at, at.path))
+  }
+
+  #statFinding(name: string): Operation<FileFacts | undefined> {
+    return this.#operation('stat', 'lstat', name, (at) => {
+      const node = this.#process.tree.statAt(at)
+      return node && factsOf(this.#process, node)
+    })
+  }
+
+  #linkReading(name: string): Operation<string> {
+    return this.#operation('readLink', 'readlink', name, (at) => this.#process.tree.readLink(at))
+  }
+
+  #listing(): Operation<Listing> {
+    return this.#operation('list', 'scandir', '.', () => {
+      const entries = Array.from(this.#node.names, ([name, node]) => ({ name, kind: kindOf(node) }))
+      return new SimListing(this.#process, this.path, entries)
+    })
+  }
+
+  #renaming(name: string, to: StorageDirectory, toName: string): Operation<void> {
+    if (!(to instanceof SimDirectory)) throw new TypeError('this directory is none of a simulated disk')
+    const [from, target] = [this.#at(name), to.#at(toName)]
+    const work = (): void => {
+      if (to.#description.isClosed) throw systemError('EBADF', 'rename')
+      this.#process.tree.rename(from, target)
+    }
+    return this.#operation('rename', 'rename', name, work, target.path)
+  }
+
+  #making(name: string, permissions: number): Operation<void> {
+    return this.#operation('makeDirectory', 'mkdir', name, (at) => this.#process.tree.makeDirectory(at, permissions))
+  }
+
+  #removing(name: string): Operation<void> {
+    return this.#operation('removeDirectory', 'rmdir', name, (at) => this.#process.tree.removeDirectory(at))
+  }
+
+  #operation<Result>(
+    kind: OperationKind,
+    syscall: string,
+    name: string,
+    make: (at: NameAt) => Result,
+    to?: string,
+  ): Operation<Result> {
+    const at = this.#at(name)
+    const work = (): Result => {
+      if (this.#description.isClosed) throw systemError('EBADF', syscall)
+      return make(at)
+    }
+    return new PlainOperation(this.#process, { kind, syscall, path: at.path, ...(to !== undefined && { to }), work })
+  }
+
+  #at(name: string): NameAt {
+    const path = name === '.' ? this.path : `${this.path === '/' ? '' : this.path}/${name}`
+    return { directory: this.#node, name, path }
+  }
+}
+
+const PERMISSIONS = 0o600
+const DIRECTORY_PERMISSIONS = 0o777
+
+/** The names as they were when it began. */
+class SimListing implements Listing {
+  readonly #process: SimProcess
+  readonly #path: string
+  readonly #entries: DirectoryEntry[]
+
+  constructor(process: SimProcess, path: string, entries: DirectoryEntry[]) {
+    this.#process = process
+    this.#path = path
+    this.#entries = entries
+  }
+
+  next(countMax: number): Promise<DirectoryEntry[]> {
+    return this.#process.issue(this.#taking(countMax))
+  }
+
+  nextSync(countMax: number): DirectoryEntry[] {
+    return this.#process.block(this.#taking(countMax))
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  closeSync(): void {}
+
+  #taking(countMax: number): Operation<DirectoryEntry[]> {
+    const work = (): DirectoryEntry[] => this.#entries.splice(0, countMax)
+    return new PlainOperation(this.#process, { kind: 'list', syscall: 'scandir', path: this.#path, work })
+  }
+}
+
+function kindOf({ kind }: Node): DirectoryEntry['kind'] {
+  return kind
+}
