@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { faultFromNth } from '#src/storage/sim/faults.js'
+import { SimDisk } from '#src/storage/sim/sim-disk.js'
 import type { Storage } from '#src/storage/storage.js'
 import { explore } from '#src/testing/explore.js'
 
@@ -42,7 +44,7 @@ class Client {
 }
 
 test('the store keeps what it has acknowledged through power cuts, kills and errors, snapshots under way or not', async () => {
-  await explore({ seed: 1, schedules: 250, faults: ['EIO', 'ENOSPC', 'short'] }, async (world) => {
+  await explore({ seed: 1, schedules: 250, faults: ['EIO', 'ENOSPC', 'short', 'slow'] }, async (world) => {
     const { random: chance } = world
     const clients = [new Client(), new Client()]
     for (let life = 0; life < 3; life++) {
@@ -70,6 +72,26 @@ test('the store keeps what it has acknowledged through power cuts, kills and err
       await store.close()
     })
   })
+})
+
+test('what is set while a snapshot is begun waits for what was set before', async () => {
+  const disk = new SimDisk({ seed: 1 })
+  const storage = disk.process()
+  const store = await Store.open('/', { storage })
+  disk.faults = faultFromNth('dataSync', 1, { delayMs: 1000 }, '/journal.1.wal')
+  const acknowledged: string[] = []
+  const set = (key: string): Promise<void> => store.set(key, 1).then(() => void acknowledged.push(key))
+  const sets = [set('before')]
+  const snapshot = store.snapshot()
+  const pass = (ms: number): Promise<void> => new Promise((resolve) => void storage.clock.startTimer(ms, resolve))
+  await pass(10)
+  sets.push(set('after'))
+  await pass(100)
+  assert.ok((disk.image('/journal.2.wal')?.length ?? 0) > 0, 'the next journal is in use')
+  assert.deepEqual(acknowledged, [], 'the former one is not durable yet')
+  await Promise.all([...sets, snapshot])
+  assert.deepEqual(acknowledged, ['before', 'after'])
+  await store.close()
 })
 
 test(`the store, killed ${KILLS} times at random moments, counts on from what it had acknowledged`, async () => {
