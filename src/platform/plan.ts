@@ -70,8 +70,8 @@ function refusalOf({ platform, directIo }: MethodFacts, wanted: DurabilityMethod
 
 /**
  * Where it is known that `fdatasync` covers all that is needed to read the file again, it is as good as `fsync` and often
- * spares a write. Anywhere else, all that can be asked for is asked for. Direct I/O is never chosen here: it pays for large files only, and
- * how large a file will be is no fact of the place.
+ * spares a write. Anywhere else, all that can be asked for is asked for. Direct I/O is never chosen here: it is not faster
+ * in a way that could be relied on, and whether a file is to stay out of the page cache is no fact of the place.
  */
 function chooseByFacts({ platform, fileSystem }: MethodFacts): { method: DurabilityMethod; reason: string } {
   if (!FDATASYNC_PLATFORMS.has(platform)) return { method: 'sync', reason: `${platform} has one kind of sync only` }
