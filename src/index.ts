@@ -6,7 +6,6 @@ export type { Copied, CopyPrimitive } from './handle/copy-file.js'
 export type { HoleOutcome } from './handle/file-changes.js'
 export { type Handle, createHandle } from './handle/handle.js'
 export type { HandleCallMessage } from './handle/handle-channel.js'
-export type { DurabilityMethod, DurabilityPrimitive } from './handle/method.js'
 export type { HandleOptions, WriteOptions } from './handle/options.js'
 export type { Data, StreamedData } from './handle/source.js'
 export type { HistogramSnapshot } from './histogram.js'
@@ -40,6 +39,7 @@ export type {
   MemoryFacts,
   PlatformFacts,
 } from './platform/facts.js'
+export type { DurabilityMethod, DurabilityPrimitive } from './platform/plan.js'
 export { type ProbeOptions, probe } from './platform/probe.js'
 export { type Quick, quick } from './quick.js'
 export type { FileFacts, StorageEngine } from './storage/storage.js'

@@ -1,7 +1,7 @@
 import { errnoOf } from '../errors.js'
+import type { MethodChoice, MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
-import type { MethodChoice, MethodFacts } from './method.js'
 
 /** Chooses for the file system that a path is on. */
 export type ChooseMethod = (path: string, directIo: MethodFacts['directIo']) => MethodChoice

@@ -4,13 +4,14 @@ import { storageFailure } from '../errors.js'
 import type { Journal } from '../journal/journal.js'
 import { openJournal, openJournalSync } from '../journal/open-journal.js'
 import type { JournalOptions } from '../journal/options.js'
+import { fileSystemAt } from '../platform/file-system-at.js'
+import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive, type MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { type ChooseMethod, Durability } from './durability.js'
 import { FileCalls } from './file-calls.js'
-import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive } from './method.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -23,11 +24,16 @@ import { Sweeper } from './sweeper.js'
  */
 export function createHandle(options?: HandleOptions): Handle {
   const { method, root, storage, mode } = settleHandleOptions(options)
-  const choose: ChooseMethod = (_, directIo) => chooseMethod({ platform: process.platform, directIo }, method)
+  const fileSystem = storage.engine === 'simulated' ? () => SIMULATED : fileSystemAt
+  const choose: ChooseMethod = (path, directIo) =>
+    chooseMethod({ platform: process.platform, fileSystem: fileSystem(path), directIo }, method)
   const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
   return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
 }
+
+/** It is synced as the real ones of this machine are. */
+const SIMULATED: MethodFacts['fileSystem'] = { type: 'simulated', class: 'disk' }
 
 function openRoot(storage: Storage, root: string): Scope {
   try {

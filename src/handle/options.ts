@@ -1,8 +1,8 @@
 import { checkNames, oneOf, settlePath, wholeNumber, withMethod } from '../checks.js'
 import { invalidArgument } from '../errors.js'
+import type { DurabilityMethod } from '../platform/plan.js'
 import { defaultStorage } from '../storage/default-storage.js'
 import type { Storage } from '../storage/storage.js'
-import type { DurabilityMethod } from './method.js'
 
 /** How to make a handle. */
 export interface HandleOptions {

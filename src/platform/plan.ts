@@ -1,4 +1,4 @@
-import type { PlatformFacts } from './facts.js'
+import type { FileSystemFacts, PlatformFacts } from './facts.js'
 
 /**
  * How a file is made durable. 'sync': all of it, with all that is known of it. 'data': its bytes, and what it takes to find
@@ -18,7 +18,9 @@ export interface MethodChoice {
 }
 
 /** What the choice depends on. */
-export type MethodFacts = Pick<PlatformFacts, 'platform' | 'fileSystem' | 'directIo'>
+export type MethodFacts = Pick<PlatformFacts, 'platform' | 'directIo'> & {
+  readonly fileSystem: Pick<FileSystemFacts, 'type' | 'class'>
+}
 
 /**
  * Decides how files are made durable in a place. Pure; docs/methods.md has it as a table. A method that cannot be had there

@@ -2,9 +2,8 @@ import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-import { invalidArgument } from '../errors.js'
+import { checkNames, settlePath, truth } from '../checks.js'
 import type { Capability, CpuFacts, MemoryFacts, PlatformFacts } from './facts.js'
 import { type NativeAddonFound, nativeAddon, nativeError } from './native-addon.js'
 import { describeCpu } from './probe/cpu.js'
@@ -35,7 +34,9 @@ export interface ProbeOptions {
  * an option that does not exist.
  */
 export async function probe(path: string | URL = '.', options: ProbeOptions = {}): Promise<PlatformFacts> {
-  const { absolute, refresh } = settle(path, options)
+  checkNames('probe', options, ['refresh'])
+  const refresh = truth('refresh', options.refresh ?? false)
+  const absolute = resolve(settlePath(path, 'a place'))
   const place = await within(PLACE_MS_MAX, search(absolute), undefined)
   const key = place?.path ?? ''
   let facts = refresh || place === undefined ? undefined : known.get(key)
@@ -73,29 +74,6 @@ function search(absolute: string): Promise<ExistingPlace | undefined> {
     searches.set(absolute, found)
   }
   return found
-}
-
-function settle(path: string | URL, options: ProbeOptions): { absolute: string; refresh: boolean } {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('the options of probe must be an object')
-  const { refresh = false, ...others } = options
-  const [other] = Object.keys(others)
-  if (other !== undefined) throw invalidArgument(`probe has no option ${JSON.stringify(other)}`)
-  if (typeof refresh !== 'boolean') throw invalidArgument(`refresh must be true or false, not ${typeof refresh}`)
-  return { absolute: resolve(settlePath(path)), refresh }
-}
-
-function settlePath(path: string | URL): string {
-  if (path instanceof URL) {
-    try {
-      return fileURLToPath(path)
-    } catch (error) {
-      throw invalidArgument(`the URL must lead to a file of this host: ${path.href}: ${(error as Error).message}`)
-    }
-  }
-  if (typeof path !== 'string') throw invalidArgument(`the path must be a string or a URL, not ${typeof path}`)
-  if (path === '') throw invalidArgument('the path must not be empty')
-  if (path.includes('\0')) throw invalidArgument(`the path must not hold a NUL: ${JSON.stringify(path)}`)
-  return path
 }
 
 async function examine(absolute: string, place: ExistingPlace | undefined): Promise<PlatformFacts> {

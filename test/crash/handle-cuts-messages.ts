@@ -1,4 +1,4 @@
-import type { DurabilityMethod } from '#src/handle/method.js'
+import type { DurabilityMethod } from '#src/platform/plan.js'
 
 /** What the writer is to do until the power goes: a plan in JSON. */
 export interface CutPlan {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
 import { createHandle, type Handle } from '#src/handle/handle.js'
-import type { DurabilityMethod } from '#src/handle/method.js'
+import type { DurabilityMethod } from '#src/platform/plan.js'
 import { type DiskRules, exploreEveryCrash, type SimDisk } from '#src/testing.js'
 
 /**

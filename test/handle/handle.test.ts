@@ -7,7 +7,6 @@ import { pathToFileURL } from 'node:url'
 
 import { createHandle, quick } from 'fsys'
 
-import { chooseMethod } from '#src/handle/method.js'
 import { faultOnNth, SimDisk } from '#src/testing.js'
 
 import { temporaryDirectory } from '../support/temporary.js'
@@ -53,21 +52,6 @@ suite('the mode', () => {
     assert.equal(modeUnder({ FSYS_MODE: 'prod' }), 'prod')
     assert.throws(() => modeUnder({ FSYS_MODE: 'fast' }), /FSYS_MODE must be one of dev, prod/u)
   })
-})
-
-test('a method that is asked for is used where it can be, and another one that is as durable where not', () => {
-  const primitives = (platform: NodeJS.Platform, isAvailable: boolean | 'unknown'): string[] =>
-    (['auto', 'sync', 'data', 'direct'] as const).map((wanted) => {
-      const { method, primitive, reason } = chooseMethod({ platform, directIo: { isAvailable } }, wanted)
-      assert.ok(reason.length > 0)
-      return `${method}: ${primitive}`
-    })
-  const [data, sync] = ['data: fdatasync', 'sync: fsync']
-  for (const isAvailable of [true, 'unknown'] as const)
-    assert.deepEqual(primitives('linux', isAvailable), [data, sync, data, 'direct: O_DIRECT+fdatasync'])
-  assert.deepEqual(primitives('linux', false), [data, sync, data, data])
-  assert.deepEqual(new Set(primitives('darwin', false)), new Set(['sync: F_FULLFSYNC']))
-  assert.deepEqual(new Set(primitives('win32', false)), new Set(['sync: FlushFileBuffers']))
 })
 
 test('direct: what a disk refuses goes through the page cache, and the handle says so', onLinux, async () => {
