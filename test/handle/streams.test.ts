@@ -167,6 +167,8 @@ test('bad arguments are the caller’s mistakes', async (context) => {
   }
   await assert.rejects(handle.write(path, 'x', { mood: 1 } as object), invalid)
   await assert.rejects(handle.write(path, 'x', { signal: 1 } as object), invalid)
+  await assert.rejects(handle.append(path, 'x', { signal: AbortSignal.abort() } as object), invalid)
+  await assert.rejects(handle.copy(path, path, { mode: 0o600 } as object), invalid)
   assert.throws(() => handle.writeSync(path, 'x', { signal: AbortSignal.abort() }), invalid)
   assert.throws(() => handle.writeSync(path, Readable.from(['x']) as never), invalid)
   const outOfRange = { code: 'ERR_FSYS_OUT_OF_RANGE', name: 'RangeError' }
