@@ -52,7 +52,7 @@ function runWith(engine, files) {
   const reason = whyNot(engine)
   console.log(`\nWith FSYS_ENGINE=${engine}: ${reason ?? `${files.length} files of tests`}`)
   if (reason === undefined) run(files, 2, { FSYS_ENGINE: engine })
-  else if (process.env.FSYS_TESTS_MUST_RUN === '1') process.exitCode = 1
+  else if (process.env.FSYS_ENGINE || process.env.FSYS_TESTS_MUST_RUN === '1') process.exitCode = 1
 }
 
 function whyNot(engine) {

@@ -119,7 +119,7 @@ async function endure(
   } else {
     assert.equal(failure, undefined, what)
   }
-  await goOnAfterDeath(path, modelOf(texts.map((text, at) => ({ at, text }))))
+  await goOnAfterDeath(path, modelOf(texts.map((text, at) => ({ at, text }))), mode === 'direct')
   return hasStruck
 }
 
@@ -138,6 +138,6 @@ async function die(context: TestContext, mode: string, result: number): Promise<
   })
   if (ending.signal === undefined) return false
   assert.equal(ending.signal, 'SIGKILL', ending.stderr)
-  await goOnAfterDeath(path, modelOf(notes.read()))
+  await goOnAfterDeath(path, modelOf(notes.read()), mode === 'direct')
   return true
 }

@@ -9,6 +9,8 @@ import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const CONTENTION_MS = Number(process.env['FSYS_TEST_SECONDS'] ?? 2) * 1000
+/** On a busy machine it takes longer until there have been so many. */
+const HOLDERS_MIN = 10
 
 test(
   'D2 D3 D8: processes that write, close and die in turns never write at the same time, and lose nothing confirmed',
@@ -19,24 +21,21 @@ test(
     context.diagnostic(`FSYS_TEST_SEED=${first} repeats it, as far as times can be repeated`)
     const confirmed: string[] = []
     const over = new AbortController()
-    const { signal: isOver } = over
-    const begin = performance.now()
-    const winners = new Set<unknown>()
+    const deadline = performance.now() + CONTENTION_MS
+    const heard = new Set<string>()
     let processes = 0
     const contend = async (): Promise<void> => {
-      while (!isOver.aborted) {
+      while (!over.signal.aborted) {
         const child = startChild(context, 'contender', [path, `${first + processes++}`])
         const stop = (): unknown => child.kill()
-        isOver.addEventListener('abort', stop)
+        over.signal.addEventListener('abort', stop)
         for await (const line of child.lines) {
           if (!line.startsWith('confirmed ')) assert.fail(line)
-          const label = line.slice('confirmed '.length)
-          confirmed.push(label)
-          // On a slow machine it takes longer until enough of them have had it.
-          winners.add(label.split(' ')[0])
-          if (winners.size > 5 && performance.now() - begin > CONTENTION_MS) over.abort()
+          confirmed.push(line.slice('confirmed '.length))
+          heard.add(line.split(' ')[1] ?? '')
+          if (heard.size >= HOLDERS_MIN && performance.now() > deadline) over.abort()
         }
-        isOver.removeEventListener('abort', stop)
+        over.signal.removeEventListener('abort', stop)
         await child.ended
       }
     }
@@ -64,6 +63,6 @@ test(
     )
     const holders = new Set(labels.map((label) => label.split(' ')[0]))
     context.diagnostic(`${confirmed.length} confirmed records of ${holders.size} holders in ${processes} processes`)
-    assert.ok(holders.size > 5)
+    assert.ok(holders.size >= HOLDERS_MIN)
   },
 )

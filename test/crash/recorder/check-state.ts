@@ -28,13 +28,15 @@ export async function checkState(directory: string, state: CrashState, model: Mo
   checkSavedTails(names, crash.at)
   const end = model.survived(journalFile?.bytes, crash.kind)
   if (journalFile !== undefined) checkReader(path, end)
-  await goOn(path, model, end)
+  await goOn(path, model, end, crash.direct)
 }
 
 export interface Crash {
   readonly kind: 'power-cut' | 'kill'
   /** In front of which entry of the log. */
   readonly at: number
+  /** How the journal is opened again. */
+  readonly direct: boolean
 }
 
 /** The journal's name, in every workload. */
@@ -99,15 +101,15 @@ function checkReader(path: string, end: number): void {
 }
 
 /** D2, D3, D6: after the death of its process, or a failure, the journal holds what it must, and goes on. */
-export async function goOnAfterDeath(path: string, model: Model): Promise<void> {
+export async function goOnAfterDeath(path: string, model: Model, direct = false): Promise<void> {
   const bytes = existsSync(path) ? readFileSync(path) : undefined
-  await goOn(path, model, model.survived(bytes, 'kill'))
+  await goOn(path, model, model.survived(bytes, 'kill'), direct)
 }
 
 /** D6: the journal opens where its records end, and takes more of them. */
-async function goOn(path: string, model: Model, end: number): Promise<void> {
+async function goOn(path: string, model: Model, end: number, direct: boolean): Promise<void> {
   const isSync = end % 2 === 0
-  const journal = isSync ? openJournalSync(path) : await openJournal(path)
+  const journal = isSync ? openJournalSync(path, { direct }) : await openJournal(path, { direct })
   model.opened(journal.nextLsn, end)
   await appendMore(journal, model, isSync)
   const reader = openReader(path)

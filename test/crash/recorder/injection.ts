@@ -79,7 +79,7 @@ async function dieAt(
   if (code === 0) return undefined
   if (signal !== 'SIGKILL') return { message: `it ended with ${signal ?? code}: ${stderr}` }
   const { notes } = parseLog(readFileSync(recording.log))
-  return { message: await whyNotOn(join(recording.root, JOURNAL), modelOf(notes)) }
+  return { message: await whyNotOn(join(recording.root, JOURNAL), modelOf(notes), mode === 'direct') }
 }
 
 /** Runs the workload under each of the faults, at one in `share` of the calls that it can meet. */
@@ -128,9 +128,9 @@ function start(context: Context, { environment }: Recording, ...words: readonly 
 }
 
 /** What keeps a journal from going on after the death of its process, or what it has lost; undefined if all is well. */
-async function whyNotOn(path: string, model: Model): Promise<string | undefined> {
+async function whyNotOn(path: string, model: Model, direct = false): Promise<string | undefined> {
   try {
-    await goOnAfterDeath(path, model)
+    await goOnAfterDeath(path, model, direct)
     return undefined
   } catch (error) {
     if (error instanceof Violation || error instanceof FsysError) return error.stack ?? error.message

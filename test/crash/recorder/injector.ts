@@ -58,7 +58,7 @@ async function endure(fault: Fault, first: number): Promise<boolean> {
     count(
       `${fault.name}: ${failure instanceof FsysError ? failure.code : failure === undefined ? 'borne' : 'not the journal'}`,
     )
-    await goOnAfterDeath(path, modelOf(notes))
+    await goOnAfterDeath(path, modelOf(notes), mode === 'direct')
   } catch (error) {
     writeSync(noteFile, NO_FAULT)
     const met = injected.map(({ kind, path: of }) => `${kind} ${of}`).join(', ')

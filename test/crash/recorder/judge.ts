@@ -43,8 +43,10 @@ export function judge(fault: Fault, calls: readonly Call[], failure: unknown): v
   )
 }
 
-function mayBeBorne(fault: Fault, { kind, path }: Call): boolean {
+function mayBeBorne(fault: Fault, { kind, path, length, result }: Call): boolean {
   const { action, errno, times } = fault
+  // A sector that goes past the page cache cannot be written in part, so it was written.
+  if (kind === 'write' && result === length) return true
   // libuv asks again after EINTR; whoever gets a short count does.
   if (errno === 'EINTR' || action === 'cutShort' || (action === 'tear' && times === 2)) return true
   const name = basename(path)

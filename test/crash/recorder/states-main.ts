@@ -22,10 +22,11 @@ const { values } = parseArgs({
 async function checkMany(library: string, directory: string): Promise<void> {
   let seed = Number(values.seed)
   for (let left = Number(values.states); left > 0; seed++) {
-    const log = await record(library, directory, seed, variantOf(seed))
-    const { states, bad } = await checkStates(log, directory, seed, Math.min(left, STATES_A_RECORDING))
+    const variant = variantOf(seed)
+    const log = await record(library, directory, seed, variant)
+    const { states, bad } = await checkStates(log, directory, seed, Math.min(left, STATES_A_RECORDING), variant)
     left -= states
-    print(`seed ${seed}, ${nameOf(variantOf(seed))}: ${log.calls.length} calls, ${states} states`)
+    print(`seed ${seed}, ${nameOf(variant)}: ${log.calls.length} calls, ${states} states`)
     if (bad === undefined) continue
     print(`repeat it with: npm run states -- --seed ${seed} --states ${states}\n${bad}`)
     process.exitCode = 1

@@ -80,9 +80,10 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
     if (reason !== undefined) return unavailable(context, reason)
     let states = 0
     for (let seed = firstSeed; states < STATES || seed < firstSeed + VARIANTS.length; seed++) {
-      const log = await record(library, directory, seed, variantOf(seed))
+      const variant = variantOf(seed)
+      const log = await record(library, directory, seed, variant)
       assert.ok(!log.calls.some((call) => call.hasMemoryChanged), 'D4b: the memory of an unfinished write changed')
-      const checked = await checkStates(log, directory, seed, STATES_A_RECORDING)
+      const checked = await checkStates(log, directory, seed, STATES_A_RECORDING, variant)
       assert.equal(checked.bad, undefined, `${repeat(seed)}\n${checked.bad}`)
       states += checked.states
     }
@@ -90,8 +91,9 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
 
   test('a process that confirms before it syncs is found out', async (context) => {
     if (reason !== undefined) return unavailable(context, reason)
-    const log = await record(library, directory, firstSeed, variantOf(firstSeed), 'hasty')
-    const { bad } = await checkStates(log, directory, firstSeed, STATES_A_RECORDING)
+    const variant = variantOf(firstSeed)
+    const log = await record(library, directory, firstSeed, variant, 'hasty')
+    const { bad } = await checkStates(log, directory, firstSeed, STATES_A_RECORDING, variant)
     assert.match(bad ?? '', /D2/u, `seed ${firstSeed}`)
   })
 
@@ -103,7 +105,8 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
       // What one workload leaves behind may be so little that it does no harm.
       for (let seed = firstSeed; seed < firstSeed + SEEDS_OF_OMISSION && bad === undefined; seed++) {
         const log = await record(library, directory, seed, variant)
-        const checked = await checkStates({ ...log, calls: leaveOut(log.calls) }, directory, seed, STATES_A_RECORDING)
+        const lacking = { ...log, calls: leaveOut(log.calls) }
+        const checked = await checkStates(lacking, directory, seed, STATES_A_RECORDING, variant)
         bad = checked.bad
         states += checked.states
       }

@@ -51,7 +51,13 @@ export interface Checked {
  * certain, and everything, and then by chance, more of them where there is more to lose. No two have the same files and the
  * same records to be there. Stops at the first that breaks a promise.
  */
-export async function checkStates(log: Log, directory: string, seed: number, count: number): Promise<Checked> {
+export async function checkStates(
+  log: Log,
+  directory: string,
+  seed: number,
+  count: number,
+  { mode }: Variant,
+): Promise<Checked> {
   const history = historyOf(log)
   const seen = new Set<string>()
   const confirmed = new Map(history.points.map((at) => [at, modelOf(log.notes, at).confirmedLsn]))
@@ -62,7 +68,7 @@ export async function checkStates(log: Log, directory: string, seed: number, cou
     seen.add(key)
     try {
       const kind = luck === EVERYTHING ? 'kill' : 'power-cut'
-      await checkState(join(directory, 'state'), state, modelOf(log.notes, at), { kind, at })
+      await checkState(join(directory, 'state'), state, modelOf(log.notes, at), { kind, at, direct: mode === 'direct' })
     } catch (error) {
       if (!(error instanceof Violation || error instanceof FsysError)) throw error
       const where = `a power cut in front of entry ${at} of ${log.entryCount}, sectors of ${sectorBytes}`
