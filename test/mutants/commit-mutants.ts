@@ -349,15 +349,7 @@ export const commitMutants: readonly Mutant[] = [
     file: COMMITTER,
     find: '      this.#writer.finishSync()\n      const trip',
     replace: '      const trip',
-    caughtBy: { test: 'journal/blocking-beside', named: 'syncThroughSync needs no promise' },
-  },
-  {
-    name: 'a blocking trip is not synced',
-    breaks: 'D1',
-    file: 'src/storage/native-file.ts',
-    find: 'this.#block(source, position, How.writeAndSync)',
-    replace: 'this.#block(source, position, How.writeOnly)',
-    caughtBy: { test: 'native/native-file', named: 'hears of a failed sync, blocking and waiting' },
+    caughtBy: { seeds: 1000 },
   },
   {
     name: 'a disk that is too full to set blocks aside poisons',
