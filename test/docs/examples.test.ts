@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 
@@ -52,9 +52,11 @@ test('README.md has as many examples as are expected here', () => {
 /** A block that names its file, and the block of text after it, if there is one: what it prints. */
 const NAMED_BLOCK = /^```js\n(\/\/ ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
 
-for (const page of ['docs/testing-your-program.md']) {
+for (const page of ['docs/observability.md', 'docs/testing-your-program.md']) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
     const folder = mkdtempSync(join(directory, 'page-'))
+    // For the packages that a page brings together with this one.
+    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
     let text = readFileSync(page, 'utf8')
     const blocks = [...text.matchAll(NAMED_BLOCK)]
     for (const [block, code = '', file = '', , output] of blocks) {

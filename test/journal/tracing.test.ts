@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 
 import { type FsysError, type Journal, type JournalOptions, type JournalStats, openReader } from 'fsys'
 
-import { faultOnNth } from '#src/storage/sim/faults.js'
+import { type FaultHook, faultOnNth } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { fixturePath } from '../support/children.js'
@@ -211,6 +211,57 @@ suite('subscribers', () => {
       })
     }
   }
+
+  test('D5: may poison the journal when they are told of a group: nothing more is written, and its callers hear of it', async () => {
+    const disk = new SimDisk({ seed })
+    const journal = openJournalSync('/a.wal', { storage: disk.process() })
+    let failure: unknown
+    let callsAfterwards = 0
+    const onCall: FaultHook = ({ kind }) => {
+      if (failure !== undefined) callsAfterwards++
+      return kind === 'dataSync' ? { error: 'EIO' } : undefined
+    }
+    using listener = new Listener(({ event }) => {
+      if (event !== 'sync:start' || failure !== undefined) return
+      disk.faults = onCall
+      failure = new Error('on the way')
+      try {
+        journal.syncThroughSync(journal.nextLsn)
+      } catch (error) {
+        failure = error
+        callsAfterwards = 0
+      }
+    })
+    await assert.rejects(journal.commit('x'), (error) => error === failure)
+    await disk.settle()
+    assert.equal(callsAfterwards, 0)
+    const ends = listener.told.filter(({ event }) => event === 'sync:asyncEnd')
+    assert.deepEqual(
+      ends.map(({ message }) => message['error']),
+      [failure],
+    )
+    await assert.rejects(journal.close())
+  })
+
+  test('D8 D9: may close the journal when they are told that it closes: it lets go once', async (context) => {
+    for (const outer of ['close', 'closeSync'] as const) {
+      for (const inner of ['close', 'closeSync'] as const) {
+        const journal = await openHere(context)
+        journal.append('x')
+        let isFirst = true
+        using listener = new Listener(({ event }) => {
+          if (event !== 'close:start' || !isFirst) return
+          isFirst = false
+          void journal[inner]()
+        })
+        // Memory that is given back twice is an error.
+        await journal[outer]()
+        await journal.close()
+        assert.equal(journal.durableLsn, 13)
+        assert.ok(!eventsOf(listener.told).includes('close:error'), `${inner} within ${outer}`)
+      }
+    }
+  })
 
   test('hear of a group in the context in which the journal was opened, and of a call in that of its caller', async (context) => {
     const contexts = new AsyncLocalStorage<string>()

@@ -352,6 +352,22 @@ export const commitMutants: readonly Mutant[] = [
     caughtBy: { test: 'unit/journal/direct-writer', named: 'writes whole sectors of 512' },
   },
   {
+    name: 'a group goes to the disk though a subscriber has poisoned the journal',
+    breaks: 'D5',
+    file: COMMITTER,
+    find: "    if (this.groups.phase !== 'running') return\n",
+    replace: '',
+    caughtBy: { test: 'journal/tracing', named: 'nothing more is written' },
+  },
+  {
+    name: 'a journal that a subscriber closes while it closes lets go twice',
+    breaks: 'D9',
+    file: JOURNAL,
+    find: 'this.#closed ?? this.#close()',
+    replace: 'this.#close()',
+    caughtBy: { test: 'journal/tracing', named: 'it lets go once' },
+  },
+  {
     name: 'zeros are written over what is staged',
     breaks: 'D4b',
     file: 'src/journal/zero-ahead.ts',
