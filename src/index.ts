@@ -17,7 +17,7 @@ export type {
   JournalSyncMessage,
   SlowSyncMessage,
 } from './journal/journal-channels.js'
-export type { Amount, JournalStats } from './journal/journal-stats.js'
+export type { RecordAmount, JournalStats } from './journal/journal-stats.js'
 export type { JournalInfo, Primitive } from './journal/info.js'
 export type { Journal } from './journal/journal.js'
 export { openJournal, openJournalSync } from './journal/open-journal.js'

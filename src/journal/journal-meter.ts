@@ -13,7 +13,7 @@ import {
   slowSyncChannel,
   syncChannel,
 } from './journal-channels.js'
-import type { Amount, JournalStats } from './journal-stats.js'
+import type { RecordAmount, JournalStats } from './journal-stats.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { OpenedJournal } from './open.js'
 import { SlowSyncWatch } from './slow-sync-watch.js'
@@ -205,11 +205,11 @@ export class JournalMeter {
     })
   }
 
-  #appended(): Amount {
+  #appended(): RecordAmount {
     return { records: this.#buffer.records, bytes: this.#buffer.nextLsn - this.#origin }
   }
 
-  #written(): Amount {
+  #written(): RecordAmount {
     return { records: this.#writer.writtenRecords, bytes: this.#writer.writtenLsn - this.#origin }
   }
 
@@ -271,14 +271,14 @@ interface Group {
   /** When it went to the disk. */
   begunAt: number
   /** What was durable by then. */
-  readonly durable: Amount
+  readonly durable: RecordAmount
   /** What is told of it, if somebody listens. */
   readonly message: Filled<JournalSyncMessage> | undefined
 }
 
-const NOTHING: Amount = { records: 0, bytes: 0 }
+const NOTHING: RecordAmount = { records: 0, bytes: 0 }
 
-function difference(after: Amount, before: Amount): Amount {
+function difference(after: RecordAmount, before: RecordAmount): RecordAmount {
   return { records: after.records - before.records, bytes: after.bytes - before.bytes }
 }
 

@@ -3,11 +3,11 @@ import type { HistogramSnapshot } from '../histogram.js'
 /** What a journal has done since it was opened: counts that only grow, and how long things took. */
 export interface JournalStats {
   /** What `append` and its like have taken. What is not `written` of it is staged. */
-  readonly appended: Amount
+  readonly appended: RecordAmount
   /** What was handed to the operating system of it. */
-  readonly written: Amount
+  readonly written: RecordAmount
   /** What is on stable storage of it, as far as anybody has asked for that. */
-  readonly durable: Amount
+  readonly durable: RecordAmount
   /** A value for each group, and each blocking sync, that has ended well. */
   readonly groups: {
     /** How many callers shared it. Those of `syncThrough` each count, though they share a promise. */
@@ -40,7 +40,7 @@ export interface JournalStats {
 }
 
 /** Records, and their bytes with what frames add to them. */
-export interface Amount {
+export interface RecordAmount {
   readonly records: number
   readonly bytes: number
 }

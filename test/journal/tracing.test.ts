@@ -219,7 +219,7 @@ suite('subscribers', () => {
     let callsAfterwards = 0
     const onCall: FaultHook = ({ kind }) => {
       if (failure !== undefined) callsAfterwards++
-      return kind === 'dataSync' ? { error: 'EIO' } : undefined
+      return kind === 'write' ? { error: 'ENOSPC' } : undefined
     }
     using listener = new Listener(({ event }) => {
       if (event !== 'sync:start' || failure !== undefined) return

@@ -404,14 +404,6 @@ export const commitMutants: readonly Mutant[] = [
     caughtBy: { test: 'journal/tracing', named: 'it lets go once' },
   },
   {
-    name: 'records are counted in memory that was given back',
-    breaks: 'D3',
-    file: JOURNAL,
-    find: '    this.#buffer.seal()\n    this.#memory.release()\n',
-    replace: '    this.#memory.release()\n',
-    caughtBy: { test: 'journal/stats', named: 'leave memory alone' },
-  },
-  {
     name: 'zeros are written over what is staged',
     breaks: 'D4b',
     file: 'src/journal/zero-ahead.ts',
