@@ -58,7 +58,7 @@ export class Contest {
     const source = workload.preparedBy?.(entrant)
     if (source === undefined) {
       // What others have written is not to be synced in this run.
-      await execute('sync')
+      await settle()
       const path = this.#scratch.fresh()
       try {
         return await runProgram(this.#programs.commandFor(entrant, { ...workload.task, path }), entrant.engine)
@@ -83,7 +83,7 @@ export class Contest {
     const path = this.#scratch.fresh()
     this.#progress(`${workload.id}: preparing what ${source.program} reads`)
     await runProgram(this.#programs.commandFor(source, { ...workload.task, work: 'prepare', path }), undefined)
-    await execute('sync')
+    await settle()
     prepared.set(key, path)
     return path
   }
@@ -121,6 +121,11 @@ function syncsNeeded(
 ): number {
   if (work === 'commit') return Math.ceil((found.confirmed ?? Number.POSITIVE_INFINITY) / committers)
   return syncEvery === 0 ? 1 : Math.floor(count / syncEvery)
+}
+
+/** What is still in the page cache goes to the disk. There is no such command on Windows. */
+async function settle(): Promise<void> {
+  if (process.platform !== 'win32') await execute('sync')
 }
 
 /** Our own must run, but for an engine that this machine refuses. */

@@ -46,7 +46,7 @@ export function appendEntrants(syncEvery: number): Entrant[] {
     fsys('pool', words, '', own),
     fsys('uring', words, '', own),
     fsys('portable', words, '', own),
-    peer('hand-written', 'node:hand-written', 'joined', 'hand-written: Buffer.concat of 1000, no checksums', rest),
+    peer('hand-written', 'node:hand-written', 'joined', 'hand-written: Buffer.concat of 1000, unchecked', rest),
     peer('rust', 'rust-0.9', '', 'fsys-rs 0.9.0 append', rest),
     peer('rust', 'rust-1', '', 'fsys-rs 1.1.3 append', rest),
     peer('rust', 'rust-1', 'batch', 'fsys-rs 1.1.3 append_batch', rest),
@@ -63,13 +63,7 @@ export function appendEntrants(syncEvery: number): Entrant[] {
   }
   return [
     ...both,
-    peer(
-      'hand-written',
-      'node:hand-written',
-      'in-place',
-      'hand-written: one reused buffer, 1000 a write, no checksums',
-      rest,
-    ),
+    peer('hand-written', 'node:hand-written', 'in-place', 'hand-written: one buffer, 1000 a write, unchecked', rest),
     ...sqlite('bulk', { file: 'the WAL grows', durable, blocks: true }),
     peer('node', 'node:lmdb', '', 'lmdb, transactions of 1000', { ...rest, blocks: true }),
     peer('node', 'node:classic-level', '', 'classic-level, batches of 1000', rest),
@@ -94,7 +88,7 @@ export function committerEntrants(): Entrant[] {
   const segments = { file: 'allocated in segments', durable: EACH }
   return [
     peer('limit', 'c', 'buffered,overwritten', 'C: pwrite + fdatasync', overwritten),
-    peer('limit', 'c', 'buffered', 'C: pwrite + fdatasync, growing file', grows),
+    peer('limit', 'c', 'buffered', 'C: pwrite + fdatasync, growing', grows),
     peer('limit', 'c', 'direct,overwritten', 'C: O_DIRECT + RWF_DSYNC', overwritten),
     fsys('pool', 'twin', 'syncThroughSync', own),
     fsys('portable', 'twin', 'syncThroughSync', own),
@@ -106,11 +100,11 @@ export function committerEntrants(): Entrant[] {
       ...overwritten,
       blocks: true,
     }),
-    peer('hand-written', 'node:hand-written', 'blocking', 'hand-written: writeSync + fdatasyncSync, growing file', {
+    peer('hand-written', 'node:hand-written', 'blocking', 'hand-written: writeSync + fdatasyncSync, growing', {
       ...grows,
       blocks: true,
     }),
-    peer('hand-written', 'node:hand-written', 'loop', 'hand-written: writeSync + async fdatasync, growing file', grows),
+    peer('hand-written', 'node:hand-written', 'loop', 'hand-written: writeSync + async fdatasync, growing', grows),
     peer('node', 'node:file-handle', '', 'FileHandle: appendFile + datasync', grows),
     ...sqlite('commit', { ...overwritten, file: 'the WAL is allocated and overwritten', blocks: true }),
     peer('node', 'node:lmdb', '', 'lmdb, flushed', { ...overwritten, file: 'a tree; grows and overwrites' }),
@@ -137,8 +131,8 @@ export function committersEntrants(): Entrant[] {
     fsys('uring', 'through', 'syncThrough(append())', own),
     fsys('uring', 'through,direct', 'syncThrough(append())', own),
     fsys('portable', 'through', 'syncThrough(append())', own),
-    peer('hand-written', 'node:hand-written', 'staged', 'hand-written group commit, staged, no checksums', grows),
-    peer('hand-written', 'node:hand-written', 'group', 'hand-written group commit, Buffer.concat, no checksums', grows),
+    peer('hand-written', 'node:hand-written', 'staged', 'hand-written group commit, staged, unchecked', grows),
+    peer('hand-written', 'node:hand-written', 'group', 'hand-written group commit, Buffer.concat, unchecked', grows),
     ...sqlite('commit', {
       file: 'the WAL is allocated and overwritten',
       durable: 'each record: one transaction a turn of the loop',
@@ -188,7 +182,7 @@ export function bulkEntrants(): Entrant[] {
     fsys('portable', 'pipelined,direct', '', rest),
     fsys('pool', 'pipelined', '', rest),
     fsys('portable', 'pipelined', '', rest),
-    peer('hand-written', 'node:hand-written', 'bulk', 'hand-written: 1 MiB a FileHandle.write, no checksums', rest),
+    peer('hand-written', 'node:hand-written', 'bulk', 'hand-written: 1 MiB a write, unchecked', rest),
     peer('rust', 'rust-0.9', 'direct', 'fsys-rs 0.9.0 append, direct', rest),
     peer('rust', 'rust-1', 'batch,direct', 'fsys-rs 1.1.3 append_batch, direct', rest),
     peer('rust', 'rust-1', 'batch', 'fsys-rs 1.1.3 append_batch', rest),

@@ -6,7 +6,7 @@ import { element, picture, text } from './svg.js'
 import { type Theme, styleOf } from './theme.js'
 
 const WIDTH = 880
-const LABEL_WIDTH = 372
+const LABEL_WIDTH = 340
 const VALUE_WIDTH = 64
 const TOP = 78
 const ROW = 24

@@ -60,7 +60,7 @@ function linesOf(results: readonly WorkloadResult[]): LineChart {
     const [first] = rows
     if (first === undefined) return []
     const points = rows.map(({ committers, row }) => ({ x: committers, y: spread(row.figures).median * 1000 }))
-    return [{ label: first.row.label.replace(', syncThrough(append())', ''), family: first.row.family, points }]
+    return [{ label: first.row.label.split(',')[0] ?? '', family: first.row.family, points }]
   })
   return { title: 'Concurrent committers of 64 B', xName: 'committers', yName: 'durable commits a second', lines }
 }

@@ -67,7 +67,9 @@ const WAL_MIB = 32
 /** A checkpoint lets the WAL start over in the same file: from then on it is allocated and overwritten. */
 function growWal(database: SqliteDatabase): void {
   database.exec('CREATE TABLE filler (bytes BLOB)')
+  database.exec('BEGIN')
   for (let index = 0; index < WAL_MIB; index++) database.exec('INSERT INTO filler VALUES (zeroblob(1048576))')
+  database.exec('COMMIT')
   database.exec('DELETE FROM filler')
   database.exec('PRAGMA wal_checkpoint(RESTART)')
 }

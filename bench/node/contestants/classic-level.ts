@@ -84,7 +84,9 @@ function oneBatchATurn(database: ClassicLevel): (record: Buffer) => Promise<void
       resolves = []
       await database.batch(batch, { sync: true })
       for (const resolve of done) resolve()
-      await new Promise(setImmediate)
+      await new Promise((goOn) => {
+        process.nextTick(goOn)
+      })
     }
     isBusy = false
   }

@@ -13,7 +13,7 @@ interface SonicBoom {
 
 /** sonic-boom as loggers use it, with `flush` called for durability: it writes what is collected, then calls fsync. */
 export const contestant: Contestant = {
-  async open(path, { committers }) {
+  async open(path) {
     const { SonicBoom: Boom } = loadPeer<{ SonicBoom: new (options: object) => SonicBoom }>('sonic-boom')
     const boom = new Boom({ dest: path, sync: false, contentMode: 'buffer', minLength: 2 ** 16, maxWrite: 2 ** 20 })
     await new Promise((resolve) => {
@@ -25,7 +25,9 @@ export const contestant: Contestant = {
     let under: Promise<unknown> = Promise.resolve()
     async function flushTogether(): Promise<void> {
       await under
-      if (committers > 1) await new Promise(setImmediate)
+      await new Promise((goOn) => {
+        process.nextTick(goOn)
+      })
       next = undefined
       under = flush()
       await under

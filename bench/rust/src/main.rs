@@ -21,12 +21,17 @@ impl Task {
     fn parse() -> Self {
         let mut arguments = std::env::args().skip(1);
         let work = arguments.next().unwrap_or_default();
-        let words = arguments.filter_map(|word| word.split_once('=').map(|(n, v)| (n.into(), v.into()))).collect();
+        let words = arguments
+            .filter_map(|word| word.split_once('=').map(|(n, v)| (n.into(), v.into())))
+            .collect();
         Self { work, words }
     }
 
     fn text(&self, name: &str) -> &str {
-        self.words.iter().find(|(word, _)| word == name).map_or("", |(_, value)| value)
+        self.words
+            .iter()
+            .find(|(word, _)| word == name)
+            .map_or("", |(_, value)| value)
     }
 
     fn number(&self, name: &str) -> usize {
@@ -79,9 +84,15 @@ fn main() -> Result<()> {
 }
 
 fn open_journal(task: &Task, path: &str) -> Result<JournalHandle> {
-    let options = JournalOptions::new().direct(task.has("direct")).log_buffer_kib(1024);
+    let options = JournalOptions::new()
+        .direct(task.has("direct"))
+        .log_buffer_kib(1024);
     #[cfg(feature = "newer")]
-    let options = if task.has("window") { options } else { options.group_commit_window(None) };
+    let options = if task.has("window") {
+        options
+    } else {
+        options.group_commit_window(None)
+    };
     // A method serves whole-file writes only, not journals. It is named because the default, `Auto`, probes the hardware first.
     let journal = fsys::with(Method::Sync)?.journal_with(path, options)?;
     if journal.is_direct_active() != task.has("direct") {
@@ -196,12 +207,23 @@ fn commit_together(task: &Task) -> Result<Measurement> {
     };
     let (operations, seconds, cpu) = thread::scope(|scope| -> Result<_> {
         let threads = (0..task.number("committers"))
-            .map(|_| thread::Builder::new().stack_size(1 << 16).spawn_scoped(scope, work))
+            .map(|_| {
+                thread::Builder::new()
+                    .stack_size(1 << 16)
+                    .spawn_scoped(scope, work)
+            })
             .collect::<std::io::Result<Vec<_>>>()?;
         thread::sleep(Duration::from_secs_f64(task.seconds() / 3.0));
-        let (before, cpu_before, begun) = (committed.load(Ordering::Relaxed), cpu_seconds(), Instant::now());
+        let (before, cpu_before, begun) = (
+            committed.load(Ordering::Relaxed),
+            cpu_seconds(),
+            Instant::now(),
+        );
         thread::sleep(Duration::from_secs_f64(task.seconds()));
-        let (after, seconds) = (committed.load(Ordering::Relaxed), begun.elapsed().as_secs_f64());
+        let (after, seconds) = (
+            committed.load(Ordering::Relaxed),
+            begun.elapsed().as_secs_f64(),
+        );
         let cpu = cpu_seconds() - cpu_before;
         is_over.store(true, Ordering::Relaxed);
         for thread in threads {
@@ -240,7 +262,12 @@ fn replay(task: &Task) -> Result<Measurement> {
     let begun = Instant::now();
     let operations = once()?;
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Measurement { operations, seconds, cpu_seconds: cpu_seconds() - cpu_before, ..Measurement::default() })
+    Ok(Measurement {
+        operations,
+        seconds,
+        cpu_seconds: cpu_seconds() - cpu_before,
+        ..Measurement::default()
+    })
 }
 
 fn open(task: &Task) -> Result<Measurement> {
@@ -250,7 +277,12 @@ fn open(task: &Task) -> Result<Measurement> {
     let seconds = begun.elapsed().as_secs_f64();
     let cpu = cpu_seconds() - cpu_before;
     journal.close()?;
-    Ok(Measurement { operations: task.number("count"), seconds, cpu_seconds: cpu, ..Measurement::default() })
+    Ok(Measurement {
+        operations: task.number("count"),
+        seconds,
+        cpu_seconds: cpu,
+        ..Measurement::default()
+    })
 }
 
 // ---------------------------------------------------------------------------------------
@@ -268,6 +300,13 @@ fn cpu_seconds() -> f64 {
 
 fn peak_memory_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap_or("");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }
