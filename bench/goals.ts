@@ -60,7 +60,7 @@ function oneCommitterGoals(sqlite: string): Goal[] {
     atMost('W2-64', 'fsys/pool/commit', 1.2, [sqlite]),
     atMost('W2-64', 'fsys/uring/commit', 1.2, [sqlite]),
     atMost('W2-64', 'fsys/portable/commit', 1.2, [sqlite]),
-    atMost('W2-64', 'fsys/portable/commit', 0.95, ['hand-written/blocking']),
+    atMost('W2-64', 'fsys/portable/commit', 0.95, ['hand-written/loop']),
     memory('W2-64', 'fsys/pool/commit', HAND_WRITTEN),
     memory('W2-64', 'fsys/portable/commit', HAND_WRITTEN),
     ...['uring/commit,direct', 'pool/commit', 'uring/commit', 'portable/commit'].map((row) =>

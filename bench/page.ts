@@ -1,9 +1,9 @@
 import type { Chart } from './charts/write-charts.js'
-import { type Goal, goalKey } from './goals.js'
+import { goalKey } from './goals.js'
 import { reasons } from './reasons.js'
-import { describeGoal, figure, renderLeftOut, renderRows, renderVerdicts } from './report.js'
+import { describeVerdict, figure, renderLeftOut, renderRows, renderVerdicts } from './report.js'
 import type { Results, WorkloadResult } from './results.js'
-import { type Verdict, missed } from './verdicts.js'
+import { type Miss, type Verdict, missed } from './verdicts.js'
 
 /** The page of one run. `name` is that of its file in `bench/results`. */
 export function renderPage(
@@ -48,17 +48,16 @@ function summary(verdicts: readonly Verdict[]): string[] {
     `${lines.join('\n')} These are missed:`,
     '',
     ...failures.map((failure) => {
-      const { goal, found } = failure
-      const base = 'base' in failure ? failure.base : undefined
-      const reason = reasons[goalKey(goal)] ?? 'Why is not known yet.'
-      return `- **${goal.workload}**, ${describeGoal(goal, base)}; found ${figure(found)}, ${byHowMuch(goal, found)}. ${reason}`
+      const reason = reasons[goalKey(failure.goal)] ?? 'Why is not known yet.'
+      return `- **${failure.goal.workload}**, ${describeVerdict(failure)}: ${byHowMuch(failure)}. ${reason}`
     }),
   ]
 }
 
-function byHowMuch({ relation, value }: Goal, found: number): string {
-  const percent = Math.abs(found / value - 1) * 100
-  return `${percent < 1 ? 'less than 1' : percent.toFixed(0)} % ${relation === '>=' ? 'too little' : 'too much'}`
+function byHowMuch({ goal, found }: Miss): string {
+  const excess = goal.relation === '>=' ? goal.value / found : found / goal.value
+  if (excess >= 2) return `missed by a factor of ${figure(excess)}`
+  return excess < 1.01 ? 'missed by less than 1 %' : `missed by ${((excess - 1) * 100).toFixed(0)} %`
 }
 
 function method(rounds: number, name: string): string[] {
@@ -83,7 +82,7 @@ function section(result: WorkloadResult, verdicts: readonly Verdict[], chart: Ch
     `${about} In ${metric.unit}; ${metric.better} is better.`,
     '',
     ...(chart === undefined ? [] : [...picture(chart), '']),
-    ...(chart === undefined ? renderRows(result) : details('The table', renderRows(result))),
+    ...details('The table', renderRows(result)),
     '',
     ...(its.length === 0 ? [] : [...renderVerdicts(its), '']),
   ]

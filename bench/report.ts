@@ -51,23 +51,20 @@ export function bestFirst(rows: readonly Row[], better: 'more' | 'less'): Row[] 
 export function renderVerdicts(verdicts: readonly Verdict[]): string[] {
   return verdicts.map((verdict) => {
     const { goal } = verdict
-    if ('skipped' in verdict)
-      return `- not judged: ${goal.workload}, ${describeGoal(goal, undefined)}: ${verdict.skipped}`
-    const { isMet, found, base } = verdict
-    return `- ${isMet ? 'met' : '**MISSED**'}: ${goal.workload}, ${describeGoal(goal, base)}; found ${figure(found)}${unitOf(goal)}`
+    if ('skipped' in verdict) return `- not judged: ${goal.workload}, ${goal.row}: ${verdict.skipped}`
+    return `- ${verdict.isMet ? 'met' : '**MISSED**'}: ${goal.workload}, ${describeVerdict(verdict)}`
   })
 }
 
-/** A goal in words: who, against whom, and how much. */
-export function describeGoal(goal: Goal, base: string | undefined): string {
-  const sign = goal.relation === '>=' ? 'at least' : 'at most'
+/** A goal in words, who, against whom and how much; and what was found. */
+export function describeVerdict({ goal, subject, base, found }: Extract<Verdict, { readonly found: number }>): string {
   const of = goal.of === 'figure' ? '' : `, ${goal.of}`
-  const against = goal.to === undefined ? '' : ` of ${base ?? goal.to.join(', ')}`
-  return `${goal.row}${of}: ${sign} ${goal.value}${unitOf(goal)}${against}`
+  const sign = goal.relation === '>=' ? 'at least' : 'at most'
+  const against = base === undefined ? unitOf(goal) : ` x ${base}`
+  return `${subject}${of}: **${figure(found)}**${base === undefined ? unitOf(goal) : ''}, to be ${sign} ${goal.value}${against}`
 }
 
-function unitOf({ to, of }: Goal): string {
-  if (to !== undefined) return ' x'
+function unitOf({ of }: Goal): string {
   return of === 'loop delay' ? ' ms' : ''
 }
 

@@ -4,7 +4,14 @@ import { median, ratio } from './statistics.js'
 
 /** Whether a goal is met; or why that cannot be said of this run. */
 export type Verdict =
-  | { readonly goal: Goal; readonly found: number; readonly base: string | undefined; readonly isMet: boolean }
+  | {
+      readonly goal: Goal
+      /** The row that it is about, and the one that it was compared with, by their labels. */
+      readonly subject: string
+      readonly base: string | undefined
+      readonly found: number
+      readonly isMet: boolean
+    }
   | { readonly goal: Goal; readonly skipped: string }
 
 export function judge(goals: readonly Goal[], results: readonly WorkloadResult[]): Verdict[] {
@@ -14,7 +21,9 @@ export function judge(goals: readonly Goal[], results: readonly WorkloadResult[]
   })
 }
 
-export function missed(verdicts: readonly Verdict[]): (Verdict & { readonly found: number })[] {
+export type Miss = Extract<Verdict, { readonly found: number }>
+
+export function missed(verdicts: readonly Verdict[]): Miss[] {
   return verdicts.filter((verdict) => 'found' in verdict).filter(({ isMet }) => !isMet)
 }
 
@@ -23,7 +32,8 @@ function judgeOne(goal: Goal, result: WorkloadResult): Verdict {
   const row = rows.find(({ id }) => id === goal.row)
   if (row === undefined) return { goal, skipped: `${goal.row} is not in this run` }
   const values = valuesOf(row, goal.of)
-  if (goal.to === undefined) return verdictOn(goal, median(values), undefined)
+  if (values.length === 0) return { goal, skipped: `nobody measures its ${goal.of}` }
+  if (goal.to === undefined) return verdictOn(goal, row, median(values), undefined)
   const isLess = goal.relation === '<='
   const base = goal.to
     .flatMap((wanted) => rows.filter((other) => matches(other, wanted)))
@@ -31,11 +41,11 @@ function judgeOne(goal: Goal, result: WorkloadResult): Verdict {
       (one, other) => (median(valuesOf(one, goal.of)) - median(valuesOf(other, goal.of))) * (isLess ? 1 : -1),
     )[0]
   if (base === undefined) return { goal, skipped: `none of ${goal.to.join(', ')} is in this run` }
-  return verdictOn(goal, ratio(values, valuesOf(base, goal.of)), base.label)
+  return verdictOn(goal, row, ratio(values, valuesOf(base, goal.of)), base.label)
 }
 
-function verdictOn(goal: Goal, found: number, base: string | undefined): Verdict {
-  return { goal, found, base, isMet: goal.relation === '>=' ? found >= goal.value : found <= goal.value }
+function verdictOn(goal: Goal, { label: subject }: Row, found: number, base: string | undefined): Verdict {
+  return { goal, subject, base, found, isMet: goal.relation === '>=' ? found >= goal.value : found <= goal.value }
 }
 
 function valuesOf(row: Row, of: Goal['of']): readonly number[] {

@@ -56,7 +56,7 @@ test('the page has machine, goals, misses with their size, charts for both theme
     'fsys served by: pool, native checksums',
     '- left out: gone peer: cargo is not on this machine',
     '0 of 1 goals are met',
-    'found 4.00, 20 % too little',
+    'fsys/pool: **4.00**, to be at least 5 x slow <&> "peer": missed by 25 %',
     'srcset="charts/w2-dark.svg"',
     'src="charts/w2-light.svg"',
     'bench/results/2026-01-02.json',

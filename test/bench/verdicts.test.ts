@@ -14,14 +14,14 @@ const goal: Goal = { workload: 'W', row: 'fsys/pool', of: 'figure', relation: '>
 test('a goal is held against the best of those that it names', () => {
   const rows = [row('fsys/pool', [30]), row('slow', [5], 'node'), row('fast', [10], 'node'), row('c', [50], 'limit')]
   const [verdict] = judge([goal], [result('W', rows)])
-  deepEqual(verdict, { goal, found: 3, base: 'fast', isMet: true })
+  deepEqual(verdict, { goal, subject: 'fsys/pool', base: 'fast', found: 3, isMet: true })
 })
 
 test('where less is better, the best is the least', () => {
   const less: Goal = { ...goal, relation: '<=', value: 1 }
   const rows = [row('fsys/pool', [6]), row('slow', [10], 'node'), row('fast', [5], 'node')]
   const verdicts = judge([less], [result('W', rows)])
-  deepEqual(verdicts, [{ goal: less, found: 1.2, base: 'fast', isMet: false }])
+  deepEqual(verdicts, [{ goal: less, subject: 'fsys/pool', base: 'fast', found: 1.2, isMet: false }])
   equal(missed(verdicts).length, 1)
 })
 
