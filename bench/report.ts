@@ -1,5 +1,5 @@
 import type { Goal } from './goals.js'
-import type { LeftOut, Row, SyncCount, WorkloadResult } from './results.js'
+import type { Row, SyncCount, WorkloadResult } from './results.js'
 import { spread } from './statistics.js'
 import type { Verdict } from './verdicts.js'
 
@@ -68,10 +68,13 @@ function unitOf({ of }: Goal): string {
   return of === 'loop delay' ? ' ms' : ''
 }
 
+/** Who is not in the run and why, those of one reason together. */
 export function renderLeftOut(results: readonly WorkloadResult[]): string[] {
-  const seen = new Map<string, LeftOut>()
-  for (const { leftOut } of results) for (const entry of leftOut) seen.set(`${entry.label} ${entry.reason}`, entry)
-  return [...seen.values()].map(({ label, reason }) => `- left out: ${label}: ${reason}`)
+  const byReason = new Map<string, Set<string>>()
+  for (const { label, reason } of results.flatMap(({ leftOut }) => leftOut)) {
+    byReason.set(reason, (byReason.get(reason) ?? new Set()).add(label))
+  }
+  return [...byReason].map(([reason, labels]) => `- left out, ${reason}: ${[...labels].join('; ')}`)
 }
 
 function renderSyncs(syncs: SyncCount | undefined): string {

@@ -54,7 +54,7 @@ test('the page has machine, goals, misses with their size, charts for both theme
     '- a CPU',
     'commit abc1234',
     'fsys served by: pool, native checksums',
-    '- left out: gone peer: cargo is not on this machine',
+    '- left out, cargo is not on this machine: gone peer',
     '0 of 1 goals are met',
     'fsys/pool: **4.00**, to be at least 5 x slow <&> "peer": missed by 25 %',
     'srcset="charts/w2-dark.svg"',
