@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { writeCharts } from './charts/write-charts.js'
 import { Contest } from './contest.js'
+import type { Workload } from './entrant.js'
 import { goals } from './goals.js'
 import { describeMachine } from './machine.js'
 import { renderPage } from './page.js'
@@ -14,7 +15,7 @@ import { Programs, projectFolder } from './programs.js'
 import { renderLeftOut, renderVerdicts, renderWorkload } from './report.js'
 import { type Results, type WorkloadResult, stringify } from './results.js'
 import { Scratch } from './scratch.js'
-import { judge, missed } from './verdicts.js'
+import { type Verdict, judge, missed } from './verdicts.js'
 import { workloads } from './workloads.js'
 
 const HELP = `usage: npm run bench -- [--only TEXT] [--rounds N] [--quick] [--directory DIR] [--list]
@@ -26,6 +27,8 @@ of every round in bench/results/. A part of it (--only) or a look at it (--quick
   --rounds N       measured rounds a workload, at least 3 (default 5)
   --quick          tiny sizes and 3 rounds: does it run? Its figures mean nothing, and no goal is judged
   --directory DIR  where to measure (default: the system's directory for temporary files)
+  --render FILE    measure nothing: write the page and its charts again from a file of bench/results, with what
+                   bench/reasons.ts says now
   --list           say which workloads and contestants there are, and stop
 
 Exit status: 0 if every goal is met, 1 if one is missed.`
@@ -36,36 +39,59 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
+    render: { type: 'string' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
 async function main(): Promise<void> {
-  const chosen = workloads(options.quick ? 'quick' : 'full').filter(({ id }) => id.startsWith(options.only))
   if (options.help) return console.log(HELP)
-  if (chosen.length === 0) throw new Error(`no workload begins with ${JSON.stringify(options.only)}; see --list`)
-  if (options.list) {
-    for (const { id, title, entrants } of chosen) {
-      console.log(`${id}: ${title}\n${entrants.map((entrant) => `  ${entrant.id}: ${entrant.label}`).join('\n')}`)
-    }
+  if (options.render !== undefined) {
+    publish(JSON.parse(readFileSync(options.render, 'utf8')) as Results, basename(options.render, '.json'))
     return
   }
+  const chosen = workloads(options.quick ? 'quick' : 'full').filter(({ id }) => id.startsWith(options.only))
+  if (chosen.length === 0) throw new Error(`no workload begins with ${JSON.stringify(options.only)}; see --list`)
+  if (options.list) return console.log(chosen.map(describe).join('\n'))
+
   const results = await measure(chosen)
-  const verdicts = options.quick ? [] : judge(goals(sqliteOf(results.workloads)), results.workloads)
-  console.log(`\n${[...renderLeftOut(results.workloads), ...renderVerdicts(verdicts)].join('\n')}`)
-  if (!options.quick && options.only === '') {
-    const name = `${results.begun.slice(0, 16).replaceAll(':', '')}Z`
-    mkdirSync(join(projectFolder, 'bench', 'results'), { recursive: true })
-    writeFileSync(join(projectFolder, 'bench', 'results', `${name}.json`), stringify(results))
-    const charts = writeCharts(results.workloads, join(projectFolder, 'docs', 'charts'))
-    writeFileSync(join(projectFolder, 'docs', 'benchmarks.md'), renderPage(results, verdicts, charts, name))
-    console.log(`\nwritten: docs/benchmarks.md, bench/results/${name}.json`)
-  }
+  console.log(`\n${renderLeftOut(results.workloads).join('\n')}`)
+  if (options.quick) return
+  if (options.only !== '') return tell(verdictsOn(results))
+  const name = `${results.begun.slice(0, 16).replaceAll(':', '')}Z`
+  const folder = join(projectFolder, 'bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  // What is published is what is kept: read back, with as many digits.
+  writeFileSync(join(folder, `${name}.json`), stringify(results))
+  publish(JSON.parse(stringify(results)) as Results, name)
+}
+
+function describe({ id, title, entrants }: Workload): string {
+  return [`${id}: ${title}`, ...entrants.map((entrant) => `  ${entrant.id}: ${entrant.label}`)].join('\n')
+}
+
+/** Writes the page and its charts. */
+function publish(results: Results, name: string): void {
+  const verdicts = verdictsOn(results)
+  const charts = writeCharts(results.workloads, join(projectFolder, 'docs', 'charts'))
+  writeFileSync(join(projectFolder, 'docs', 'benchmarks.md'), renderPage(results, verdicts, charts, name))
+  tell(verdicts)
+  console.log(`\nwritten: docs/benchmarks.md and docs/charts, from bench/results/${name}.json`)
+}
+
+function tell(verdicts: readonly Verdict[]): void {
+  console.log(`\n${renderVerdicts(verdicts).join('\n')}`)
   if (missed(verdicts).length > 0) process.exitCode = 1
 }
 
-async function measure(chosen: ReturnType<typeof workloads>): Promise<Results> {
+/** The goals name node:sqlite; where Node.js has none, better-sqlite3 stands in for it. */
+function verdictsOn({ workloads: found }: Results): Verdict[] {
+  const isThere = found.some(({ rows }) => rows.some(({ id }) => id === 'node-sqlite/commit'))
+  return judge(goals(isThere ? 'node-sqlite/commit' : 'better-sqlite3/commit'), found)
+}
+
+async function measure(chosen: readonly Workload[]): Promise<Results> {
   const rounds = Math.max(3, Number(options.rounds ?? (options.quick ? 3 : 5)))
   const scratch = new Scratch(options.directory)
   process.once('exit', () => scratch.remove())
@@ -86,7 +112,6 @@ async function measure(chosen: ReturnType<typeof workloads>): Promise<Results> {
   return {
     begun,
     ...(commit === undefined ? {} : { commit }),
-    isQuick: options.quick,
     machine,
     rounds,
     workloads: found,
@@ -98,16 +123,10 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
 }
 
-/** The goals name node:sqlite; where Node.js has none, better-sqlite3 stands in for it. */
-function sqliteOf(found: readonly WorkloadResult[]): string {
-  const isThere = found.some(({ rows }) => rows.some(({ id }) => id === 'node-sqlite/commit'))
-  return isThere ? 'node-sqlite/commit' : 'better-sqlite3/commit'
-}
-
 function commitOfSource(): string | undefined {
   try {
-    const describe = ['describe', '--always', '--dirty']
-    return execFileSync('git', describe, { cwd: projectFolder, encoding: 'utf8', stdio: 'pipe' }).trim()
+    const asked = ['describe', '--always', '--dirty']
+    return execFileSync('git', asked, { cwd: projectFolder, encoding: 'utf8', stdio: 'pipe' }).trim()
   } catch {
     return undefined
   }

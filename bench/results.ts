@@ -6,7 +6,6 @@ export interface Results {
   readonly begun: string
   /** Of the source: `git describe`, or undefined. */
   readonly commit?: string
-  readonly isQuick: boolean
   readonly machine: readonly string[]
   readonly rounds: number
   readonly workloads: readonly WorkloadResult[]

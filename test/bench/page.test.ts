@@ -23,7 +23,6 @@ const goal: Goal = { workload: 'W2', row: 'fsys/pool', of: 'figure', relation: '
 const results: Results = {
   begun: '2026-01-02T03:04:05.678Z',
   commit: 'abc1234',
-  isQuick: false,
   machine: ['a CPU', 'a disk'],
   rounds: 3,
   workloads: [
