@@ -8,7 +8,6 @@ import { Contest } from './contest.js'
 import { describeMachine } from './machine.js'
 import { Programs, projectFolder } from './programs.js'
 import { figure } from './report.js'
-import type { WorkloadResult } from './results.js'
 import { Scratch } from './scratch.js'
 import { workloads } from './workloads.js'
 
@@ -44,16 +43,14 @@ async function main(): Promise<void> {
   const contest = new Contest(new Programs(console.log), scratch, () => {})
 
   if (options.write) {
-    const found = await measure(contest, bounds)
-    const lines = check(bounds, found).map((checked) => JSON.stringify(boundFor(checked)))
+    const lines = (await measure(contest, bounds)).map((checked) => JSON.stringify(boundFor(checked)))
     writeFileSync(boundsFile, `[\n${lines.map((line) => `  ${line}`).join(',\n')}\n]\n`)
     return console.log(`written: bench/bounds.json`)
   }
   let open: readonly Bound[] = bounds
   for (let attempt = 1; attempt <= TRIES && open.length > 0; attempt++) {
     if (attempt > 1) console.log('\nagain, what was out of bounds:')
-    const checked = check(open, await measure(contest, open))
-    for (const entry of checked) console.log(describe(entry))
+    const checked = await measure(contest, open)
     open = checked.filter(({ isWithin }) => isWithin === false).map(({ bound }) => bound)
   }
   if (open.length > 0) {
@@ -62,16 +59,18 @@ async function main(): Promise<void> {
   }
 }
 
-/** Runs the workloads of these bounds, with those of their entrants that the bounds name. */
-async function measure(contest: Contest, bounds: readonly Bound[]): Promise<WorkloadResult[]> {
-  const results: WorkloadResult[] = []
+/** Runs the workloads of these bounds, with those of their entrants that the bounds name, and tells as it goes. */
+async function measure(contest: Contest, bounds: readonly Bound[]): Promise<Checked[]> {
+  const all: Checked[] = []
   for (const workload of workloads('check')) {
-    const ids = new Set(bounds.filter((bound) => bound.workload === workload.id).flatMap(({ row, to }) => [row, to]))
-    if (ids.size === 0) continue
-    const entrants = workload.entrants.filter(({ id }) => ids.has(id))
-    results.push(await contest.hold({ ...workload, entrants }, ROUNDS, false))
+    const its = bounds.filter((bound) => bound.workload === workload.id)
+    if (its.length === 0) continue
+    const entrants = workload.entrants.filter(({ id }) => its.some(({ row, to }) => id === row || id === to))
+    const checked = check(its, [await contest.hold({ ...workload, entrants }, ROUNDS, false)])
+    for (const entry of checked) console.log(describe(entry))
+    all.push(...checked)
   }
-  return results
+  return all
 }
 
 function describe({ bound, ratio, isWithin }: Checked): string {
