@@ -6,6 +6,8 @@ export interface Bound {
   readonly workload: string
   readonly row: string
   readonly to: string
+  /** `cpu`, CPU time a record, is what neighbours move least: for what does not wait for the disk. */
+  readonly of: 'figure' | 'cpu'
   readonly least?: number
   readonly most?: number
 }
@@ -23,8 +25,10 @@ const SLACK = 0.62
 export function check(bounds: readonly Bound[], results: readonly WorkloadResult[]): Checked[] {
   return bounds.map((bound) => {
     const { rows = [] } = results.find(({ id }) => id === bound.workload) ?? {}
-    const figures = rows.find(({ id }) => id === bound.row)?.figures
-    const bases = rows.find(({ id }) => id === bound.to)?.figures
+    const [figures, bases] = [bound.row, bound.to].map((wanted) => {
+      const row = rows.find(({ id }) => id === wanted)
+      return bound.of === 'cpu' ? row?.cpuNs : row?.figures
+    })
     if (figures === undefined || bases === undefined) return { bound, ratio: undefined, isWithin: undefined }
     const found = ratio(figures, bases)
     const isWithin =
@@ -36,10 +40,10 @@ export function check(bounds: readonly Bound[], results: readonly WorkloadResult
 /** The bound that belongs to what was found. One that could not be measured stays as it is. */
 export function boundFor({ bound, ratio: found }: Checked): Bound {
   if (found === undefined) return bound
-  const { workload, row, to } = bound
+  const { workload, row, to, of } = bound
   return bound.least === undefined
-    ? { workload, row, to, most: rounded(found / SLACK) }
-    : { workload, row, to, least: rounded(found * SLACK) }
+    ? { workload, row, to, of, most: rounded(found / SLACK) }
+    : { workload, row, to, of, least: rounded(found * SLACK) }
 }
 
 function rounded(value: number): number {

@@ -74,7 +74,7 @@ async function measure(contest: Contest, bounds: readonly Bound[]): Promise<Chec
 }
 
 function describe({ bound, ratio, isWithin }: Checked): string {
-  const what = `${bound.workload}, ${bound.row} / ${bound.to}`
+  const what = `${bound.workload}${bound.of === 'cpu' ? ', CPU time' : ''}, ${bound.row} / ${bound.to}`
   if (ratio === undefined) return `- not measured: ${what}`
   const limit = bound.least === undefined ? `at most ${bound.most}` : `at least ${bound.least}`
   return `- ${isWithin === true ? 'within' : 'OUT OF BOUNDS'}: ${what}: ${figure(ratio)}, ${limit}`

@@ -21,7 +21,7 @@ export function workloads(size: Size): Workload[] {
   const seconds = { full: 0.35, check: 0.25, quick: 0.1 }[size]
   const bytes = { full: 2 ** 30, check: 2 ** 27, quick: 2 ** 26 }[size]
   return [
-    append('W1-64', 64, 1_000_000 * share),
+    append('W1-64', 64, size === 'quick' ? 50_000 : 1_000_000),
     append('W1-4096', 4096, 50_000 * share),
     cadence('W1-64-every-100', 64, 100_000 * share),
     cadence('W1-4096-every-100', 4096, 20_000 * share),
@@ -29,7 +29,7 @@ export function workloads(size: Size): Workload[] {
     oneCommitter('W2-4096', 4096, seconds),
     ...[8, 64, 512, 1024, 4096].map((committers) => manyCommitters(`W3-64-${committers}`, 64, committers, seconds)),
     manyCommitters('W3-4096-1024', 4096, 1024, seconds),
-    replay('W4-64', 64, 1_000_000 * share),
+    replay('W4-64', 64, size === 'quick' ? 50_000 : 1_000_000),
     replay('W4-4096', 4096, 50_000 * share),
     bulk(bytes),
     open('W6-warm', bytes, false),

@@ -82,8 +82,8 @@ test('entrants have names of their own within a workload', () => {
 
 test('a ratio out of its bounds is seen: a halving is, noise is not', () => {
   const bounds: Bound[] = [
-    { workload: 'W', row: 'fsys/pool', to: 'base', least: 1 },
-    { workload: 'W', row: 'absent', to: 'base', least: 1 },
+    { workload: 'W', row: 'fsys/pool', to: 'base', of: 'figure', least: 1 },
+    { workload: 'W', row: 'absent', to: 'base', of: 'figure', least: 1 },
   ]
   const [found, absent] = check(bounds, [result('W', [row('fsys/pool', [20]), row('base', [10])])])
   equal(found?.isWithin, true)
@@ -98,6 +98,13 @@ test('a ratio out of its bounds is seen: a halving is, noise is not', () => {
     equal(again?.isWithin, isWithin)
   }
   equal(boundFor(absent), absent.bound)
+})
+
+test('a bound on CPU time is held against CPU time', () => {
+  const bound: Bound = { workload: 'W', row: 'fsys/pool', to: 'base', of: 'cpu', most: 1.5 }
+  const busy = { ...row('fsys/pool', [99]), cpuNs: [3000] }
+  const [found] = check([bound], [result('W', [busy, row('base', [1])])])
+  deepEqual(found, { bound, ratio: 2, isWithin: false })
 })
 
 test('the bounds in the project are about rows that the short bench has', () => {
