@@ -1,60 +1,134 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { appendContests } from './contests/append.js'
-import { commitContests } from './contests/commit.js'
-import { replayContests } from './contests/replay.js'
-import { type ContestResult, hold } from './measure.js'
+import { writeCharts } from './charts/write-charts.js'
+import { Contest } from './contest.js'
+import type { Workload } from './entrant.js'
+import { goals } from './goals.js'
+import { describeMachine } from './machine.js'
 import { renderPage } from './page.js'
-import { describeMachine, renderResults } from './report.js'
+import { installPeers } from './peers.js'
+import { Programs, projectFolder } from './programs.js'
+import { renderLeftOut, renderVerdicts, renderWorkload } from './report.js'
+import { type Results, type WorkloadResult, stringify } from './results.js'
 import { Scratch } from './scratch.js'
+import { type Verdict, judge, missed } from './verdicts.js'
+import { workloads } from './workloads.js'
 
-const HELP = `usage: npm run bench -- [--rounds N] [--only TEXT] [--directory DIR] [--page FILE]
+const HELP = `usage: npm run bench -- [--only TEXT] [--rounds N] [--quick] [--directory DIR] [--list]
 
-  --rounds N       measured rounds a contest, at least 5 (default 7)
-  --only TEXT      only the contests whose names hold this text
-  --directory DIR  where to write (default: the system's directory for temporary files)
-  --page FILE      write the page of results there too
+Measures fsys beside its peers, checks the goals, and writes docs/benchmarks.md with its charts and the figures
+of every round in bench/results/. A part of it (--only) or a look at it (--quick) writes neither.
 
-Exit status: 0 if every floor is met, 1 if one is missed.`
+  --only TEXT      only the workloads whose id begins with this text
+  --rounds N       measured rounds a workload, at least 3 (default 5)
+  --quick          tiny sizes and 3 rounds: does it run? Its figures mean nothing, and no goal is judged
+  --directory DIR  where to measure (default: the system's directory for temporary files)
+  --render FILE    measure nothing: write the page and its charts again from a file of bench/results, with what
+                   bench/reasons.ts says now
+  --list           say which workloads and contestants there are, and stop
 
-const { values } = parseArgs({
+Exit status: 0 if every goal is met, 1 if one is missed.`
+
+const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
     only: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
-    page: { type: 'string' },
+    render: { type: 'string' },
+    list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
 async function main(): Promise<void> {
-  if (values.help) {
-    console.log(HELP)
+  if (options.help) return console.log(HELP)
+  if (options.render !== undefined) {
+    publish(JSON.parse(readFileSync(options.render, 'utf8')) as Results, basename(options.render, '.json'))
     return
   }
-  const rounds = Math.max(5, Number(values.rounds))
-  const scratch = new Scratch(values.directory)
+  const chosen = workloads(options.quick ? 'quick' : 'full').filter(({ id }) => id.startsWith(options.only))
+  if (chosen.length === 0) throw new Error(`no workload begins with ${JSON.stringify(options.only)}; see --list`)
+  if (options.list) return console.log(chosen.map(describe).join('\n'))
+
+  const results = await measure(chosen)
+  console.log(`\n${renderLeftOut(results.workloads).join('\n')}`)
+  if (options.quick) return
+  if (options.only !== '') return tell(verdictsOn(results))
+  const name = `${results.begun.slice(0, 16).replaceAll(':', '')}Z`
+  const folder = join(projectFolder, 'bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  // What is published is what is kept: read back, with as many digits.
+  writeFileSync(join(folder, `${name}.json`), stringify(results))
+  publish(JSON.parse(stringify(results)) as Results, name)
+}
+
+function describe({ id, title, entrants }: Workload): string {
+  return [`${id}: ${title}`, ...entrants.map((entrant) => `  ${entrant.id}: ${entrant.label}`)].join('\n')
+}
+
+/** Writes the page and its charts. */
+function publish(results: Results, name: string): void {
+  const verdicts = verdictsOn(results)
+  const charts = writeCharts(results.workloads, join(projectFolder, 'docs', 'charts'))
+  writeFileSync(join(projectFolder, 'docs', 'benchmarks.md'), renderPage(results, verdicts, charts, name))
+  tell(verdicts)
+  console.log(`\nwritten: docs/benchmarks.md and docs/charts, from bench/results/${name}.json`)
+}
+
+function tell(verdicts: readonly Verdict[]): void {
+  console.log(`\n${renderVerdicts(verdicts).join('\n')}`)
+  if (missed(verdicts).length > 0) process.exitCode = 1
+}
+
+/** The goals name node:sqlite; where Node.js has none, better-sqlite3 stands in for it. */
+function verdictsOn({ workloads: found }: Results): Verdict[] {
+  const isThere = found.some(({ rows }) => rows.some(({ id }) => id === 'node-sqlite/commit'))
+  return judge(goals(isThere ? 'node-sqlite/commit' : 'better-sqlite3/commit'), found)
+}
+
+async function measure(chosen: readonly Workload[]): Promise<Results> {
+  const rounds = Math.max(3, Number(options.rounds ?? (options.quick ? 3 : 5)))
+  const scratch = new Scratch(options.directory)
   process.once('exit', () => scratch.remove())
   process.once('SIGINT', () => process.exit(130))
+  const begun = new Date().toISOString()
   const machine = describeMachine(scratch.directory)
-  console.log(machine.join('\n'))
-  const contests = [...appendContests(scratch), ...commitContests(scratch), ...(await replayContests(scratch))]
-  const results: ContestResult[] = []
-  for (const contest of contests.filter(({ name }) => name.includes(values.only))) {
-    const result = await hold(contest, rounds, (text) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
-    })
-    if (process.stderr.isTTY) process.stderr.write('\r\u001B[K')
-    console.log(`\n${renderResults([result])}`)
-    results.push(result)
+  console.log(`${machine.join('\n')}\n`)
+  installPeers(console.log)
+  const contest = new Contest(new Programs(console.log), scratch, progress)
+  const found: WorkloadResult[] = []
+  for (const workload of chosen) {
+    const result = await contest.hold(workload, rounds, true)
+    progress('')
+    console.log(`\n${renderWorkload(result).join('\n')}`)
+    found.push(result)
   }
-  if (values.page !== undefined) writeFileSync(values.page, renderPage(machine, results))
-  const missed = results.flatMap(({ verdicts }) => verdicts).filter(({ isMet }) => !isMet)
-  if (missed.length > 0) {
-    console.error(`\n${missed.length} floors were missed`)
-    process.exitCode = 1
+  const commit = commitOfSource()
+  return {
+    begun,
+    ...(commit === undefined ? {} : { commit }),
+    machine,
+    rounds,
+    workloads: found,
+  }
+}
+
+/** On a terminal, one line that says what runs. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
+}
+
+function commitOfSource(): string | undefined {
+  try {
+    const asked = ['describe', '--always', '--dirty']
+    return execFileSync('git', asked, { cwd: projectFolder, encoding: 'utf8', stdio: 'pipe' }).trim()
+  } catch {
+    return undefined
   }
 }
 

@@ -1,58 +1,87 @@
-import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem, type as systemType } from 'node:os'
+import type { Goal } from './goals.js'
+import type { Row, SyncCount, WorkloadResult } from './results.js'
+import { spread } from './statistics.js'
+import type { Verdict } from './verdicts.js'
 
-import type { ContestResult, Verdict } from './measure.js'
-
-/** Where it ran: without that, a figure says nothing. */
-export function describeMachine(directory: string): string[] {
-  const [cpu] = cpus()
+/** A workload's table, best first: for the terminal and for the page alike. */
+export function renderWorkload(result: WorkloadResult): string[] {
+  const { id, title, metric } = result
+  const rounds = result.rows[0]?.figures.length ?? 0
+  const better = metric.better === 'more' ? 'more is better' : 'less is better'
   return [
-    `${cpu?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    `${systemType()} ${release()}, ${fileSystemOf(directory)}`,
-    `Node.js ${process.version}`,
+    `### ${id}: ${title}`,
+    '',
+    `${metric.unit}, ${better}; the median of ${rounds} rounds, least to most.`,
+    '',
+    ...renderRows(result),
   ]
 }
 
-/** The type of the file system that a path is on, from /proc/mounts; what is longest wins. */
-function fileSystemOf(path: string): string {
-  let mounts: string
-  try {
-    mounts = readFileSync('/proc/mounts', 'utf8')
-  } catch {
-    return 'unknown file system'
+/** The rows alone. A column that no row has anything for is left out. */
+export function renderRows({ rows, metric }: WorkloadResult): string[] {
+  const columns: [string, (row: Row) => string][] = [
+    [
+      '',
+      ({ label, blocks, family }) => (blocks && (family === 'fsys' || family === 'node') ? `${label} (blocks)` : label),
+    ],
+    [metric.unit, ({ figures }) => figure(spread(figures).median)],
+    ['range', ({ figures }) => `${figure(spread(figures).least)} to ${figure(spread(figures).most)}`],
+    ['with the sync', ({ withSync }) => medianOf(withSync)],
+    ['p99 us', ({ p99Us }) => medianOf(p99Us)],
+    ['CPU a record, us', ({ cpuNs }) => figure(spread(cpuNs).median / 1000)],
+    ['memory, MiB', ({ memoryMiB }) => figure(spread(memoryMiB).median)],
+    ['loop delay p99, ms', ({ loopDelayMs, blocks }) => (blocks ? '' : medianOf(loopDelayMs))],
+    ['file', ({ file }) => file],
+    ['durable', ({ durable }) => durable],
+    ['syncs counted', ({ syncs }) => renderSyncs(syncs)],
+  ]
+  const sorted = bestFirst(rows, metric.better)
+  const used = columns.filter(([, cell], index) => index === 0 || sorted.some((row) => cell(row) !== ''))
+  return renderTable(
+    used.map(([head]) => head),
+    sorted.map((row) => used.map(([, cell]) => cell(row))),
+  )
+}
+
+export function bestFirst(rows: readonly Row[], better: 'more' | 'less'): Row[] {
+  const sign = better === 'more' ? -1 : 1
+  return rows.toSorted((one, other) => sign * (spread(one.figures).median - spread(other.figures).median))
+}
+
+export function renderVerdicts(verdicts: readonly Verdict[]): string[] {
+  return verdicts.map((verdict) => {
+    const { goal } = verdict
+    if ('skipped' in verdict) return `- not judged: ${goal.workload}, ${goal.row}: ${verdict.skipped}`
+    return `- ${verdict.isMet ? 'met' : '**MISSED**'}: ${goal.workload}, ${describeVerdict(verdict)}`
+  })
+}
+
+/** A goal in words, who, against whom and how much; and what was found. */
+export function describeVerdict({ goal, subject, base, found }: Extract<Verdict, { readonly found: number }>): string {
+  const of = goal.of === 'figure' ? '' : `, ${goal.of}`
+  const sign = goal.relation === '>=' ? 'at least' : 'at most'
+  const against = base === undefined ? unitOf(goal) : ` x ${base}`
+  return `${subject}${of}: **${figure(found)}**${base === undefined ? unitOf(goal) : ''}, to be ${sign} ${goal.value}${against}`
+}
+
+function unitOf({ of }: Goal): string {
+  return of === 'loop delay' ? ' ms' : ''
+}
+
+/** Who is not in the run and why, those of one reason together. */
+export function renderLeftOut(results: readonly WorkloadResult[]): string[] {
+  const byReason = new Map<string, Set<string>>()
+  for (const { label, reason } of results.flatMap(({ leftOut }) => leftOut)) {
+    byReason.set(reason, (byReason.get(reason) ?? new Set()).add(label))
   }
-  const fits = mounts
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter(([, at = '?']) => path === at || path.startsWith(at.endsWith('/') ? at : `${at}/`))
-  const [device, , type] = fits.toSorted(([, one = ''], [, other = '']) => other.length - one.length)[0] ?? []
-  return `${type ?? 'unknown file system'} on ${device ?? 'an unknown device'}`
+  return [...byReason].map(([reason, labels]) => `- left out, ${reason}: ${[...labels].join('; ')}`)
 }
 
-/** The tables, as Markdown: for the terminal and for the page alike. */
-export function renderResults(results: readonly ContestResult[]): string {
-  return results.map(renderContest).join('\n\n')
-}
-
-function renderContest({ contest, rounds, rows, verdicts }: ContestResult): string {
-  return [
-    `## ${contest.name}`,
-    '',
-    `${contest.unit}, median of ${rounds} interleaved rounds (least to most)`,
-    '',
-    ...renderTable(
-      ['', contest.unit, 'range', 'durable when done'],
-      rows.map((row) => [row.name, figure(row.median), `${figure(row.least)} to ${figure(row.most)}`, row.durable]),
-    ),
-    '',
-    ...verdicts.map(renderVerdict),
-  ].join('\n')
-}
-
-function renderVerdict({ contender, to, relation, value, found, isMet }: Verdict): string {
-  const what = to === undefined ? contender : `${contender} / ${to}`
-  const sign = relation === '>=' ? 'at least' : 'at most'
-  return `- ${isMet ? 'met' : '**MISSED**'}: ${what}: ${figure(found)}${to === undefined ? '' : ' x'}, floor ${sign} ${value}`
+function renderSyncs(syncs: SyncCount | undefined): string {
+  if (syncs === undefined) return ''
+  if (syncs.verdict === 'not counted') return `not counted: ${syncs.by}`
+  const counted = `${syncs.found} for ${syncs.needed} needed (${syncs.by})`
+  return syncs.verdict === 'synced' ? counted : `**NOT SYNCED, not compared**: ${counted}`
 }
 
 function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
@@ -62,6 +91,13 @@ function renderTable(head: readonly string[], rows: readonly (readonly string[])
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
 }
 
-function figure(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+function medianOf(values: readonly number[] | undefined): string {
+  return values === undefined ? '' : figure(spread(values).median)
+}
+
+/** Three digits. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '-'
+  if (value >= 100) return value.toFixed(0)
+  return value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(2)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Where the bench writes: a directory of its own below the one that is given. */
@@ -10,14 +10,16 @@ export class Scratch {
     this.directory = mkdtempSync(join(below, 'fsys-bench-'))
   }
 
-  /** A path where nothing is yet. */
+  /** A path where nothing is yet, in a folder of its own: programs put files beside it. */
   fresh(): string {
-    return join(this.directory, `${++this.#count}`)
+    const folder = join(this.directory, `${++this.#count}`)
+    mkdirSync(folder)
+    return join(folder, 'log')
   }
 
   /** Removes what stands at a path that `fresh` gave, and what stands beside it. */
   discard(path: string): void {
-    for (const suffix of ['', '.mark', '.lock']) rmSync(`${path}${suffix}`, { force: true })
+    rmSync(join(path, '..'), { recursive: true, force: true })
   }
 
   remove(): void {

@@ -8,7 +8,7 @@ const run = (script, ...options) => execFileSync(process.execPath, [script, ...o
 run('scripts/build-kernel.js')
 run('scripts/build-native.js')
 
-const projects = ['src', 'test', 'demo', 'bench'].filter((name) => existsSync(`${name}/tsconfig.json`))
+const projects = ['src', 'demo', 'bench', 'test'].filter((name) => existsSync(`${name}/tsconfig.json`))
 run('node_modules/typescript/bin/tsc', '--build', ...projects)
 
 // `npx fsys` in a checkout runs it as a program; what npm installs, npm makes executable.

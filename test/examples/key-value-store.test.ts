@@ -111,8 +111,10 @@ test(`the store, killed ${KILLS} times at random moments, counts on from what it
         assert.ok(Number(count) > (set.get(key) ?? 0), about)
         set.set(key, Number(count))
       } else assert.fail(about)
-      if (what === 'found')
-        assert.ok(Number(count) >= (set.get(key) ?? 0) && Number(count) <= (setting.get(key) ?? 0), about)
+      if (what === 'found') {
+        assert.ok(Number(count) >= (set.get(key) ?? 0), `${about}, but ${set.get(key)} was acknowledged`)
+        assert.ok(Number(count) <= (setting.get(key) ?? 0), `${about}, but only ${setting.get(key)} was begun`)
+      }
     }
     // Who had time to work has told all that it had found.
     if (lines.some((line) => line.startsWith('setting'))) {
