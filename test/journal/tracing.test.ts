@@ -243,6 +243,22 @@ suite('subscribers', () => {
     await assert.rejects(journal.close())
   })
 
+  test('D1: may sync or close the journal when they are told of a blocking sync, which has nothing left to do', async (context) => {
+    for (const meddle of ['syncThroughSync', 'closeSync'] as const) {
+      const journal = await openHere(context)
+      let isFirst = true
+      using listener = new Listener(({ event }) => {
+        if (event !== 'sync:start' || !isFirst) return
+        isFirst = false
+        journal[meddle](journal.nextLsn)
+      })
+      assert.equal(journal.syncThroughSync(journal.append('x')), 13)
+      assert.equal(journal.stats().syncMs.count, 1)
+      assert.ok(!eventsOf(listener.told).includes('sync:error'))
+      await journal.close()
+    }
+  })
+
   test('D8 D9: may close the journal when they are told that it closes: it lets go once', async (context) => {
     for (const outer of ['close', 'closeSync'] as const) {
       for (const inner of ['close', 'closeSync'] as const) {
