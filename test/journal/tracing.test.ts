@@ -244,13 +244,13 @@ suite('subscribers', () => {
   })
 
   test('D1: may sync or close the journal when they are told of a blocking sync, which has nothing left to do', async (context) => {
-    for (const meddle of ['syncThroughSync', 'closeSync'] as const) {
+    for (const call of ['syncThroughSync', 'closeSync'] as const) {
       const journal = await openHere(context)
       let isFirst = true
       using listener = new Listener(({ event }) => {
         if (event !== 'sync:start' || !isFirst) return
         isFirst = false
-        journal[meddle](journal.nextLsn)
+        journal[call](journal.nextLsn)
       })
       assert.equal(journal.syncThroughSync(journal.append('x')), 13)
       assert.equal(journal.stats().syncMs.count, 1)
