@@ -67,28 +67,29 @@ export class Histogram {
 
   snapshot(): HistogramSnapshot {
     const isEmpty = this.#count === 0
+    const [p50, p90, p99, p999] = this.#percentiles()
     return Object.freeze({
       count: this.#count,
       sum: this.#sum,
       min: isEmpty ? 0 : this.#min,
       max: this.#max,
-      p50: this.#percentile(0.5),
-      p90: this.#percentile(0.9),
-      p99: this.#percentile(0.99),
-      p999: this.#percentile(0.999),
+      p50,
+      p90,
+      p99,
+      p999,
       buckets: this.#buckets(),
     })
   }
 
-  #percentile(fraction: number): number {
-    const rank = Math.ceil(this.#count * fraction)
+  #percentiles(): [p50: number, p90: number, p99: number, p999: number] {
     let count = 0
-    let cell = -1
-    while (count < rank) {
-      cell++
-      count += this.#cells[cell] as number
+    let cell = 0
+    const next = (fraction: number): number => {
+      const rank = Math.ceil(this.#count * fraction)
+      for (; count < rank; cell++) count += this.#cells[cell] as number
+      return cell === 0 ? 0 : Math.min(this.#max, highestOf(cell - 1) / this.#stepsPerUnit)
     }
-    return cell < 0 ? 0 : Math.min(this.#max, highestOf(cell) / this.#stepsPerUnit)
+    return [next(0.5), next(0.9), next(0.99), next(0.999)]
   }
 
   #buckets(): HistogramSnapshot['buckets'] {
@@ -97,7 +98,7 @@ export class Histogram {
     let cell = 0
     for (let log2 = 0; log2 <= BOUND_LOG2_MAX; log2++) {
       const bound = 2 ** log2
-      for (; highestOf(cell) <= bound; cell++) count += this.#cells[cell] as number
+      for (const end = cellOf(bound); cell <= end; cell++) count += this.#cells[cell] as number
       buckets.push(Object.freeze({ upTo: bound / this.#stepsPerUnit, count }))
     }
     return Object.freeze(buckets)

@@ -102,8 +102,10 @@ export class Committer {
       if (trip !== undefined && !this.#isWritten) {
         this.#writer.writeDurablySync(trip)
       } else {
-        this.#writer.writeSync()
-        stepBegunAt = this.#noteWrite(begunAt)
+        if (!this.#isWritten) {
+          this.#writer.writeSync()
+          stepBegunAt = this.#noteWrite(begunAt)
+        }
         attempt = () => 'sync'
         this.#writer.syncSync()
       }

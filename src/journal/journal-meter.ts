@@ -26,7 +26,7 @@ const STEPS_PER_MS = 1000
  * Counts and times what a journal does, and tells those who listen: a few numbers a group, and nothing a record but a count.
  *
  * A subscriber runs in the middle of things, and may call the journal. So it is told before the first check of a call or
- * after its last step, never between; and `append` tells nobody.
+ * after its last step, never between; and `append` tells nobody, but of a group that it ends by failing.
  */
 export class JournalMeter {
   readonly writeMs: Histogram = new Histogram(STEPS_PER_MS)
@@ -147,11 +147,15 @@ export class JournalMeter {
     const before = this.#durable
     const message = this.#syncMessage(1)
     const begunAt = this.now()
+    let failure: unknown
     try {
       const fill = (): unknown => Object.assign(message, difference(this.#durable, before))
       return traceBlocking(syncChannel, message, this.#clock, work, fill)
+    } catch (error) {
+      failure = error
+      throw error
     } finally {
-      this.#tellSlow(this.now() - begunAt, 1, message.error)
+      this.#tellSlow(this.now() - begunAt, 1, failure)
     }
   }
 

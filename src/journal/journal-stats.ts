@@ -8,11 +8,10 @@ export interface JournalStats {
   readonly written: RecordAmount
   /** What is on stable storage of it, as far as anybody has asked for that. */
   readonly durable: RecordAmount
-  /** A value for each group, and each blocking sync, that has ended well. */
   readonly groups: {
-    /** How many callers shared it. Those of `syncThrough` each count, though they share a promise. */
+    /** How many callers shared each group that has ended well. A blocking sync is one of one caller. */
     readonly waiters: HistogramSnapshot
-    /** How many records and bytes it has made durable. 0 for a group that a blocking sync has forestalled. */
+    /** How many records and bytes became durable each time that some did. */
     readonly records: HistogramSnapshot
     readonly bytes: HistogramSnapshot
   }

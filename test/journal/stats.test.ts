@@ -105,6 +105,7 @@ suite('stats', () => {
     await journal.flush()
     journal.append('y')
     await journal.flush()
+    journal.syncThroughSync(journal.nextLsn)
     assert.equal(journal.stats().writeMs.count, 2)
     await journal.close()
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawnSync } from 'node:child_process'
-import { tracingChannel } from 'node:diagnostics_channel'
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -243,6 +243,22 @@ suite('subscribers', () => {
     await assert.rejects(journal.close())
   })
 
+  test('D1: may sync or close the journal when they are told of a blocking sync, which has nothing left to do', async (context) => {
+    for (const call of ['syncThroughSync', 'closeSync'] as const) {
+      const journal = await openHere(context)
+      let isFirst = true
+      using listener = new Listener(({ event }) => {
+        if (event !== 'sync:start' || !isFirst) return
+        isFirst = false
+        journal[call](journal.nextLsn)
+      })
+      assert.equal(journal.syncThroughSync(journal.append('x')), 13)
+      assert.equal(journal.stats().syncMs.count, 1)
+      assert.ok(!eventsOf(listener.told).includes('sync:error'))
+      await journal.close()
+    }
+  })
+
   test('D8 D9: may close the journal when they are told that it closes: it lets go once', async (context) => {
     for (const outer of ['close', 'closeSync'] as const) {
       for (const inner of ['close', 'closeSync'] as const) {
@@ -396,6 +412,24 @@ suite('a slow sync', () => {
     })
     assert.equal(journal.stats().slowSyncs, 1)
     await assert.rejects(journal.close())
+  })
+
+  test('that blocks and fails is told of with its error, whatever else is listened to', () => {
+    const { disk, journal } = slowDisk({})
+    disk.faults = faultOnNth('dataSync', 1, { error: 'EIO', delayMs: 5000 })
+    const told: unknown[] = []
+    const hear = (message: unknown): unknown => told.push((message as { error?: unknown }).error)
+    subscribe('fsys:journal:slow-sync', hear)
+    assert.throws(
+      () => journal.syncThroughSync(journal.append('x')),
+      (error) => {
+        assert.deepEqual(told, [error])
+        return true
+      },
+    )
+    unsubscribe('fsys:journal:slow-sync', hear)
+    assert.equal(journal.stats().slowSyncs, 1)
+    assert.throws(() => journal.closeSync())
   })
 
   test('is nothing special with slowSyncMs: 0', async () => {
