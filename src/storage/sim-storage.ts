@@ -1,12 +1,6 @@
 import { FileDescription } from './sim/file-description.js'
-import {
-  checkPosition,
-  DirectorySyncOperation,
-  ReadOperation,
-  SyncOperation,
-  WriteOperation,
-} from './sim/file-operations.js'
-import { PlainOperation, type Operation } from './sim/operation.js'
+import { checkPosition, DirectorySyncEffect, ReadEffect, SyncEffect, WriteEffect } from './sim/file-effects.js'
+import { type Effect, Operation, type OperationKind, PlainEffect } from './sim/operation.js'
 import { systemError } from './sim/sim-errors.js'
 import type { SimProcess } from './sim/sim-process.js'
 import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageFile } from './storage.js'
@@ -84,58 +78,67 @@ export class SimStorage implements Storage {
   }
 
   syncDirectory(path: string): Promise<boolean> {
-    return this.#process.issue(new DirectorySyncOperation(this.#process, path))
+    return this.#process.issue(this.#syncing(path))
   }
 
   syncDirectorySync(path: string): boolean {
-    return this.#process.block(new DirectorySyncOperation(this.#process, path))
+    return this.#process.block(this.#syncing(path))
   }
 
   #opening(path: string, mode: OpenMode, permissions: number): Operation<StorageFile> {
-    const process = this.#process
-    const work = (): SimFile => {
-      process.checkOpenFiles(path)
-      const node = process.tree.open(path, mode, permissions)
-      return new SimFile(process, process.opened(new FileDescription(node, path, mode)))
-    }
-    return new PlainOperation(process, { kind: 'open', syscall: 'open', path, work })
+    return new Operation(this.#process, new OpenEffect(mode, permissions), 'open', path)
   }
 
   #realPathFinding(path: string): Operation<string> {
-    const work = (): string => this.#process.tree.realPath(path)
-    return new PlainOperation(this.#process, { kind: 'realPath', syscall: 'realpath', path, work })
+    return new Operation(this.#process, REAL_PATH, 'realPath', path)
   }
 
   #statFinding(path: string): Operation<FileFacts | undefined> {
-    const work = (): FileFacts | undefined => {
-      const node = this.#process.tree.stat(path)
-      return node && factsOf(this.#process, node)
-    }
-    return new PlainOperation(this.#process, { kind: 'stat', syscall: 'stat', path, work })
+    return new Operation(this.#process, STAT, 'stat', path)
   }
 
   #listing(path: string): Operation<string[]> {
-    const work = (): string[] => this.#process.tree.list(path)
-    return new PlainOperation(this.#process, { kind: 'list', syscall: 'scandir', path, work })
+    return new Operation(this.#process, LIST, 'list', path)
   }
 
   #renaming(path: string, to: string): Operation<void> {
-    const work = (): void => this.#process.tree.rename(path, to)
-    return new PlainOperation(this.#process, { kind: 'rename', syscall: 'rename', path, to, work })
+    return new Operation(this.#process, RENAME, 'rename', path, undefined, undefined, undefined, to)
   }
 
   #linking(path: string, to: string): Operation<void> {
-    const work = (): void => this.#process.tree.link(path, to)
-    return new PlainOperation(this.#process, { kind: 'link', syscall: 'link', path, to, work })
+    return new Operation(this.#process, LINK, 'link', path, undefined, undefined, undefined, to)
   }
 
   #unlinking(path: string): Operation<void> {
-    const work = (): void => this.#process.tree.unlink(path)
-    return new PlainOperation(this.#process, { kind: 'unlink', syscall: 'unlink', path, work })
+    return new Operation(this.#process, UNLINK, 'unlink', path)
+  }
+
+  #syncing(path: string): Operation<boolean> {
+    return new Operation(this.#process, new DirectorySyncEffect(), 'syncDirectory', path)
   }
 }
 
+const REAL_PATH = new PlainEffect<string>('realpath', ({ caller, path }) => caller.tree.realPath(path))
+const LIST = new PlainEffect<string[]>('scandir', ({ caller, path }) => caller.tree.list(path))
+const RENAME = new PlainEffect<void>('rename', ({ caller, path, to }) => caller.tree.rename(path, to as string))
+const LINK = new PlainEffect<void>('link', ({ caller, path, to }) => caller.tree.link(path, to as string))
+const UNLINK = new PlainEffect<void>('unlink', ({ caller, path }) => caller.tree.unlink(path))
+const STAT = new PlainEffect<FileFacts | undefined>('stat', ({ caller, path }) => {
+  const node = caller.tree.stat(path)
+  return node && factsOf(caller, node)
+})
+
 const PERMISSIONS = 0o600
+
+class OpenEffect extends PlainEffect<StorageFile> {
+  constructor(mode: OpenMode, permissions: number) {
+    super('open', ({ caller, path }) => {
+      caller.checkOpenFiles(path)
+      const node = caller.tree.open(path, mode, permissions)
+      return new SimFile(caller, caller.opened(new FileDescription(node, path, mode)))
+    })
+  }
+}
 
 class SimFile implements StorageFile {
   readonly #process: SimProcess
@@ -148,35 +151,35 @@ class SimFile implements StorageFile {
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
-    return this.#issue('read', new ReadOperation(this.#process, this.#description, target, position))
+    return this.#issue('read', this.#reading(target, position))
   }
 
   readSync(target: Uint8Array, position: number): number {
-    return this.#block('read', new ReadOperation(this.#process, this.#description, target, position))
+    return this.#block('read', this.#reading(target, position))
   }
 
   write(source: Uint8Array, position: number): Promise<number> {
-    return this.#issue('write', new WriteOperation(this.#process, this.#description, source, position))
+    return this.#issue('write', this.#writing(source, position))
   }
 
   writeSync(source: Uint8Array, position: number): number {
-    return this.#block('write', new WriteOperation(this.#process, this.#description, source, position))
+    return this.#block('write', this.#writing(source, position))
   }
 
   dataSync(): Promise<void> {
-    return this.#issue('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
+    return this.#issue('fdatasync', this.#syncing('dataSync'))
   }
 
   dataSyncSync(): void {
-    this.#block('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
+    this.#block('fdatasync', this.#syncing('dataSync'))
   }
 
   sync(): Promise<void> {
-    return this.#issue('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
+    return this.#issue('fsync', this.#syncing('sync'))
   }
 
   syncSync(): void {
-    this.#block('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
+    this.#block('fsync', this.#syncing('sync'))
   }
 
   truncate(size: number): Promise<void> {
@@ -215,47 +218,54 @@ class SimFile implements StorageFile {
   }
 
   #truncating(size: number): Operation<void> {
-    const description = this.#description
-    const work = (): void => description.fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(size))
-    const { path } = description
-    return new PlainOperation(this.#process, {
-      kind: 'truncate',
-      syscall: 'ftruncate',
-      path,
-      description,
-      length: size,
-      work,
-    })
+    return this.#operation('truncate', TRUNCATE, undefined, size)
   }
 
   #statFinding(): Operation<FileFacts> {
-    const description = this.#description
-    const work = (): FileFacts => {
-      if (description.isClosed) throw systemError('EBADF', 'fstat')
-      return factsOf(this.#process, description.node)
-    }
-    return new PlainOperation(this.#process, {
-      kind: 'stat',
-      syscall: 'fstat',
-      path: description.path,
-      description,
-      work,
-    })
+    return this.#operation('stat', FSTAT)
   }
 
   #closing(): Operation<void> {
-    const description = this.#description
     this.#isClosed = true
-    this.#process.closing(description)
-    const work = (): void => this.#process.closed(description)
-    return new PlainOperation(this.#process, {
-      kind: 'close',
-      syscall: 'close',
-      path: description.path,
-      description,
-      work,
-    })
+    this.#process.closing(this.#description)
+    return this.#operation('close', CLOSE)
   }
+
+  #reading(target: Uint8Array, position: number): Operation<number> {
+    return this.#operation('read', new ReadEffect(this.#description, target, position), position, target.length)
+  }
+
+  #writing(source: Uint8Array, position: number): Operation<number> {
+    return this.#operation('write', new WriteEffect(this.#description, source, position), position, source.length)
+  }
+
+  #syncing(kind: 'dataSync' | 'sync'): Operation<void> {
+    return this.#operation(kind, new SyncEffect(this.#description, kind === 'sync' ? 'fsync' : 'fdatasync'))
+  }
+
+  #operation<Result>(
+    kind: OperationKind,
+    effect: Effect<Result>,
+    position?: number,
+    length?: number,
+  ): Operation<Result> {
+    const description = this.#description
+    return new Operation(this.#process, effect, kind, description.path, description, position, length)
+  }
+}
+
+const TRUNCATE = new PlainEffect<void>('ftruncate', (operation) => {
+  descriptionOf(operation).fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(operation.length))
+})
+const FSTAT = new PlainEffect<FileFacts>('fstat', (operation) => {
+  const { isClosed, node } = descriptionOf(operation)
+  if (isClosed) throw systemError('EBADF', 'fstat')
+  return factsOf(operation.caller, node)
+})
+const CLOSE = new PlainEffect<void>('close', (operation) => operation.caller.closed(descriptionOf(operation)))
+
+function descriptionOf({ description }: { readonly description: FileDescription | undefined }): FileDescription {
+  return description as FileDescription
 }
 
 function factsOf(process: SimProcess, node: FileDescription['node']): FileFacts {
