@@ -65,8 +65,8 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))
     undo.push(() => atOnce(() => mark.closeSync()))
     const isDirectorySynced = yield* call(storage, 'syncDirectory', dirname(path))
-    const spaces = yield* openSpace(recovered, recovery.cleanEnd, options)
-    return { path, storage, lock, mark, ...spaces, recovery, isDirectorySynced, unregister }
+    const { space, carried, notDirect } = yield* openSpace(recovered, recovery.cleanEnd, options)
+    return { path, storage, lock, mark, space, carried, notDirect, recovery, isDirectorySynced, unregister }
   } catch (error) {
     for (const undoStep of undo.toReversed()) yield* bestEffort(undoStep)
     if (signal?.aborted && error === signal.reason) throw error
@@ -189,8 +189,8 @@ function* recover(
   const kernel: Kernel = memory.acquire(CHUNK_BYTES)
   let resumed: MarkKeeper | undefined
   try {
-    const reading = yield* readMark(storage, markPath(path), facts)
-    const findings = yield* examine(recovered, kernel, reading, gaps, signal)
+    const reading = yield* readMark(storage, markPath(path), facts, kernel.bytes)
+    const findings = yield* examine(recovered, kernel, facts.size, reading, gaps, signal)
     const refused = refusal(findings, path, onDamage, gaps)
     if (refused !== undefined) throw refused
     signal?.throwIfAborted()
@@ -201,7 +201,7 @@ function* recover(
       resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
     mark.note(cleanEnd)
     const durationMs = storage.clock.now() - startedAt
-    const recovery = { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }
+    const recovery = { tailState, cleanEnd, records, gaps: gapCount, durationMs, ...mended }
     return { recovery, mark, isMarkNew: reading.state === 'absent' && mark.offReason === undefined }
   } catch (error) {
     resumed?.closeSync()
@@ -224,7 +224,7 @@ export function* makeMark(
   permissions: number,
 ): Steps<MarkKeeper> {
   if (reading.state === 'no-birth-time') return MarkKeeper.off(storage, 'the file system keeps no birth times')
-  const mark = { sequence: 0, inode, birthTime, gapFreeLsn, durableLsn }
+  const mark = { inode, birthTime, gapFreeLsn, durableLsn }
   return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 

@@ -71,7 +71,8 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
     const unregister = register(storage, facts, path, 1, attempt)
     try {
       const recovered: Recovered = { storage, path, file, origin: 0 }
-      const findings = yield* examine(recovered, kernel, yield* readMark(storage, markPath(path), facts), 'skip')
+      const mark = yield* readMark(storage, markPath(path), facts)
+      const findings = yield* examine(recovered, kernel, facts.size, mark, 'skip')
       if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)
       const saved = yield* saveTail(storage, path, { file, from: 0, to: findings.fileSize }, kernel, fileMode)
       yield* startOver(recovered, findings, fileMode)
