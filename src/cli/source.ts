@@ -110,7 +110,8 @@ export class JournalSource {
   async examine(gaps: GapPolicy): Promise<Findings> {
     const { path, file, kernel, mark } = this
     try {
-      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, mark, { gaps }))
+      const { size } = await file.stat()
+      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, size, mark, { gaps }))
     } catch (error) {
       throw storageFailure(error, `cannot read journal ${quote(path)}`, { path })
     }

@@ -17,12 +17,15 @@ export class FileLock {
   readonly #storage: Storage
   readonly #path: string
   readonly #token: string
+  /** What the lock file says. */
+  readonly #text: string
   #isHeld = true
 
-  constructor(storage: Storage, path: string, token: string) {
+  constructor(storage: Storage, path: string, token: string, text: string) {
     this.#storage = storage
     this.#path = path
     this.#token = token
+    this.#text = text
   }
 
   /** Lets go, best effort: a lock file that stays behind names a holder who will be gone. */
@@ -34,11 +37,12 @@ export class FileLock {
     if (!this.#isHeld) return
     this.#isHeld = false
     try {
-      const reading = yield* readLock(this.#storage, this.#path)
-      if (reading.holder?.token === this.#token) yield* call(this.#storage, 'unlink', this.#path)
+      const text = yield* readText(this.#storage, this.#path)
+      if (text === this.#text) yield* call(this.#storage, 'unlink', this.#path)
     } catch {
       // The next one to come will see that this holder is gone: this thread at once, others when it has ended.
-      tokensLeft(this.#storage).add(this.#token)
+      const { owners } = this.#storage
+      leftBehind.set(owners, (leftBehind.get(owners) ?? new Set()).add(this.#token))
     }
   }
 }
@@ -49,14 +53,8 @@ export class FileLock {
  */
 const leftBehind = new WeakMap<Owners, Set<string>>()
 
-function tokensLeft({ owners }: Storage): Set<string> {
-  const tokens = leftBehind.get(owners) ?? new Set()
-  leftBehind.set(owners, tokens)
-  return tokens
-}
-
-function isGone(storage: Storage, { token, owner }: LockHolder): boolean {
-  return tokensLeft(storage).has(token) || storage.owners.isGone(owner)
+function isGone({ owners }: Storage, { token, owner }: LockHolder): boolean {
+  return leftBehind.get(owners)?.has(token) === true || owners.isGone(owner)
 }
 
 /**
@@ -76,7 +74,9 @@ interface Claim {
   readonly storage: Storage
   readonly basePath: string
   readonly attempt: string
-  readonly holder: LockHolder
+  readonly token: string
+  /** What it has written down. */
+  readonly text: string
   readonly draft: string
   /** What it wants on the way to what it wants in the end. */
   readonly wanted: readonly string[]
@@ -89,12 +89,13 @@ function* acquire(
   attempt: string,
   wanted: readonly string[] = [],
 ): Steps<FileLock> {
-  const holder: LockHolder = { token: storage.owners.token(), owner: storage.owners.self() }
-  const draft = `${basePath}.${holder.token}${DRAFT_SUFFIX}`
-  const claim: Claim = { storage, basePath, attempt, holder, draft, wanted: [...wanted, path] }
-  const lock = new FileLock(storage, path, holder.token)
+  const token = storage.owners.token()
+  const text = formatHolder({ token, owner: storage.owners.self() })
+  const draft = `${basePath}.${token}${DRAFT_SUFFIX}`
+  const claim: Claim = { storage, basePath, attempt, token, text, draft, wanted: [...wanted, path] }
+  const lock = new FileLock(storage, path, token, text)
   try {
-    yield* writeDraft(storage, draft, holder)
+    yield* writeDraft(storage, draft, text)
     const isTakenOver = yield* take(claim, path)
     if (!isTakenOver) yield* unlinkQuietly(storage, draft)
     else if (path === basePath) yield* sweep(storage, basePath)
@@ -109,21 +110,20 @@ function* acquire(
 
 /** Gives the draft the lock's name. True if that was a dead holder's before: then the draft has no other name any more. */
 function* take(claim: Claim, path: string): Steps<boolean> {
-  const { storage, basePath, attempt, holder, draft } = claim
+  const { storage, basePath, attempt, text, draft } = claim
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    if (yield* tryLink(storage, draft, path, holder)) return false
-    const reading = yield* readLock(storage, path)
-    if (!reading.isThere) continue
-    if (reading.holder === undefined || !isGone(storage, reading.holder)) {
-      throw locked(basePath, reading.holder, attempt)
-    }
-    const right = `${basePath}.${reading.holder.token}`
+    if (yield* tryLink(storage, draft, path, text)) return false
+    const found = yield* readText(storage, path)
+    if (found === undefined) continue
+    const holder = parseHolder(found)
+    if (holder === undefined || !isGone(storage, holder)) throw locked(basePath, holder, attempt)
+    const right = `${basePath}.${holder.token}`
     yield* takeRight(claim, right)
     try {
-      const again = yield* readLock(storage, path)
-      if (again.holder?.token !== reading.holder.token) continue
+      const again = yield* readText(storage, path)
+      if (again !== found) continue
       yield* call(storage, 'rename', draft, path)
-      tokensLeft(storage).delete(reading.holder.token)
+      leftBehind.get(storage.owners)?.delete(holder.token)
       return true
     } finally {
       // Nobody takes it from a holder who lives, so there is no need to look whose it is.
@@ -137,13 +137,14 @@ function* take(claim: Claim, path: string): Steps<boolean> {
  * Takes the right to succeed a dead holder. The draft says already who wants it, so that one more name for it will do; only
  * where somebody has died with the right is it taken over from them, with a token and a draft of its own.
  */
-function* takeRight({ storage, basePath, attempt, holder, draft, wanted }: Claim, right: string): Steps<void> {
+function* takeRight(claim: Claim, right: string): Steps<void> {
+  const { storage, basePath, attempt, token, text, draft, wanted } = claim
   // Locks that name each other's tokens are none of ours: nobody could ever succeed their holders.
   if (wanted.includes(right)) throw locked(basePath, undefined, attempt)
   try {
-    if (yield* tryLink(storage, draft, right, holder)) return
+    if (yield* tryLink(storage, draft, right, text)) return
   } catch (error) {
-    yield* new FileLock(storage, right, holder.token).release()
+    yield* new FileLock(storage, right, token, text).release()
     throw error
   }
   yield* acquire(storage, right, basePath, attempt, wanted)
@@ -185,21 +186,27 @@ export interface LockReading {
 }
 
 export function* readLock(storage: Storage, path: string): Steps<LockReading> {
+  const text = yield* readText(storage, path)
+  return { isThere: text !== undefined, holder: text === undefined ? undefined : parseHolder(text) }
+}
+
+/** Undefined if nothing is there; empty if that is no file. */
+function* readText(storage: Storage, path: string): Steps<string | undefined> {
   const facts = yield* call(storage, 'stat', path)
-  if (facts === undefined) return { isThere: false, holder: undefined }
+  if (facts === undefined) return undefined
   // Opening a pipe would wait for somebody to write to it.
-  if (!facts.isFile) return { isThere: true, holder: undefined }
+  if (!facts.isFile) return ''
   let file: StorageFile
   try {
     file = yield* call(storage, 'open', path, 'read')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return { isThere: false, holder: undefined }
+    if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
   try {
     const bytes = Buffer.allocUnsafe(Math.min(facts.size, LOCK_BYTES_MAX))
     const length = yield* readWhole(file, bytes, 0)
-    return { isThere: true, holder: parseHolder(bytes.toString('utf8', 0, length)) }
+    return bytes.toString('utf8', 0, length)
   } finally {
     yield* call(file, 'close')
   }
@@ -225,6 +232,10 @@ function locked(path: string, holder: LockHolder | undefined, attempt: string): 
   )
 }
 
+function formatHolder({ token, owner }: LockHolder): string {
+  return `${JSON.stringify({ token, ...owner })}\n`
+}
+
 function parseHolder(text: string): LockHolder | undefined {
   let value: unknown
   try {
@@ -245,11 +256,10 @@ function isInteger(value: unknown): value is number {
 }
 
 /** Synced before it gets its name, so that no power loss leaves an empty lock file for a person to remove. */
-function* writeDraft(storage: Storage, path: string, holder: LockHolder): Steps<void> {
+function* writeDraft(storage: Storage, path: string, text: string): Steps<void> {
   const file = yield* call(storage, 'open', path, 'create', LOCK_PERMISSIONS)
   try {
-    const text = JSON.stringify({ token: holder.token, ...holder.owner })
-    yield* writeWhole(file, Buffer.from(`${text}\n`), 0)
+    yield* writeWhole(file, Buffer.from(text), 0)
     yield* call(file, 'sync')
   } catch (error) {
     yield* unlinkQuietly(storage, path)
@@ -263,7 +273,7 @@ function* writeDraft(storage: Storage, path: string, holder: LockHolder): Steps<
 const LOCK_PERMISSIONS = 0o644
 
 /** Gives the draft the lock's name. False if the name is taken. */
-function* tryLink(storage: Storage, draft: string, path: string, holder: LockHolder): Steps<boolean> {
+function* tryLink(storage: Storage, draft: string, path: string, text: string): Steps<boolean> {
   try {
     yield* call(storage, 'link', draft, path)
     return true
@@ -274,7 +284,7 @@ function* tryLink(storage: Storage, draft: string, path: string, holder: LockHol
   }
   // A file system without hard links: the name first, then what stands in it. Killed in between, it leaves an empty lock.
   try {
-    yield* writeDraft(storage, path, holder)
+    yield* writeDraft(storage, path, text)
     return true
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false

@@ -20,6 +20,7 @@ import { readWhole, writeWhole } from '../storage/whole.js'
 export const MARK_BYTES = 8192
 const SLOT_BYTES = 64
 const SLOT_DISTANCE_BYTES = 4096
+const MARK_READ_BYTES = SLOT_DISTANCE_BYTES + SLOT_BYTES
 const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
 /** Leaves a double room to count on from. At ten marks a second, no journal comes near it. */
 const SEQUENCE_MAX = 2 ** 52
@@ -39,25 +40,37 @@ export interface Mark {
 
 export function encodeMark(mark: Mark): Buffer {
   const slot = Buffer.alloc(SLOT_BYTES)
+  const view = viewOf(slot)
   MARK_MAGIC.copy(slot, 0)
-  slot.writeBigUInt64LE(BigInt(mark.sequence), 8)
-  slot.writeBigUInt64LE(mark.inode, 16)
-  slot.writeBigInt64LE(mark.birthTime, 24)
-  slot.writeBigUInt64LE(BigInt(mark.gapFreeLsn), 32)
-  slot.writeBigUInt64LE(BigInt(mark.durableLsn), 40)
-  slot.writeUInt32LE(crc32c(slot.subarray(0, 60)), 60)
+  view.setBigUint64(8, BigInt(mark.sequence), true)
+  view.setBigUint64(16, mark.inode, true)
+  view.setBigInt64(24, mark.birthTime, true)
+  view.setBigUint64(32, BigInt(mark.gapFreeLsn), true)
+  view.setBigUint64(40, BigInt(mark.durableLsn), true)
+  view.setUint32(60, crc32c(slot.subarray(0, 60)), true)
   return slot
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }
 
 /** What a slot says, or undefined if it is not whole, or not ours: its checksum is right, but its numbers cannot be. */
 export function decodeMark(slot: Buffer): Mark | undefined {
   if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
-  if (slot.readUInt32LE(60) !== crc32c(slot.subarray(0, 60))) return undefined
-  const sequence = Number(slot.readBigUInt64LE(8))
-  const gapFreeLsn = Number(slot.readBigUInt64LE(32))
-  const durableLsn = Number(slot.readBigUInt64LE(40))
+  const view = viewOf(slot)
+  if (view.getUint32(60, true) !== crc32c(slot.subarray(0, 60))) return undefined
+  const sequence = Number(view.getBigUint64(8, true))
+  const gapFreeLsn = Number(view.getBigUint64(32, true))
+  const durableLsn = Number(view.getBigUint64(40, true))
   if (Math.max(sequence, gapFreeLsn, durableLsn) > Number.MAX_SAFE_INTEGER) return undefined
-  return { sequence, inode: slot.readBigUInt64LE(16), birthTime: slot.readBigInt64LE(24), gapFreeLsn, durableLsn }
+  return {
+    sequence,
+    inode: view.getBigUint64(16, true),
+    birthTime: view.getBigInt64(24, true),
+    gapFreeLsn,
+    durableLsn,
+  }
 }
 
 /** What a mark file says of a journal, and why it says nothing. Only `bound` proves something. */
@@ -65,15 +78,23 @@ export type MarkReading =
   | { readonly state: 'bound'; readonly mark: Mark }
   | { readonly state: 'absent' | 'broken' | 'of-another-file' | 'no-birth-time' }
 
-/** Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. */
-export function* readMark(storage: Storage, path: string, journal: FileFacts): Steps<MarkReading> {
+/**
+ * Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. `memory` is room
+ * for it, whose content is lost.
+ */
+export function* readMark(
+  storage: Storage,
+  path: string,
+  journal: FileFacts,
+  memory: Buffer = Buffer.allocUnsafe(MARK_READ_BYTES),
+): Steps<MarkReading> {
   if (journal.birthTime === 0n) return { state: 'no-birth-time' }
   const facts = yield* call(storage, 'stat', path)
   if (facts === undefined) return { state: 'absent' }
   // Opening a pipe would wait for somebody to write to it.
   if (!facts.isFile) return { state: 'broken' }
   const file = yield* call(storage, 'open', path, 'read')
-  let bytes = Buffer.allocUnsafe(SLOT_DISTANCE_BYTES + SLOT_BYTES)
+  let bytes = memory.subarray(0, MARK_READ_BYTES)
   try {
     bytes = bytes.subarray(0, yield* readWhole(file, bytes, 0))
   } finally {
@@ -141,13 +162,13 @@ export class MarkKeeper {
    * Makes a new mark in place of whatever stands there, whole or not at all. Its name is durable only once the directory
    * is synced. The caller vouches for what the mark says.
    */
-  static *create(storage: Storage, path: string, mark: Mark, permissions: number): Steps<MarkKeeper> {
+  static *create(storage: Storage, path: string, mark: Omit<Mark, 'sequence'>, permissions: number): Steps<MarkKeeper> {
     const draft = `${path}.new`
     const file = yield* call(storage, 'open', draft, 'replace', permissions)
     try {
       const bytes = Buffer.alloc(MARK_BYTES)
-      encodeMark({ ...mark, sequence: 0 }).copy(bytes, 0)
-      encodeMark({ ...mark, sequence: 1 }).copy(bytes, SLOT_DISTANCE_BYTES)
+      encodeMark({ sequence: 0, ...mark }).copy(bytes, 0)
+      encodeMark({ sequence: 1, ...mark }).copy(bytes, SLOT_DISTANCE_BYTES)
       yield* writeWhole(file, bytes, 0)
       yield* call(file, 'sync')
       yield* call(storage, 'rename', draft, path)
@@ -156,7 +177,7 @@ export class MarkKeeper {
       yield* unlinkQuietly(storage, draft)
       throw error
     }
-    return new MarkKeeper(storage, file, { ...mark, sequence: 1 })
+    return new MarkKeeper(storage, file, { sequence: 1, ...mark })
   }
 
   /** Goes on with a mark that is bound to the journal. */
@@ -231,7 +252,7 @@ export class MarkKeeper {
   }
 
   #mark(durableLsn: number): Mark {
-    return { ...this.#binding, sequence: this.#sequence, gapFreeLsn: this.#gapFreeLsn, durableLsn }
+    return { sequence: this.#sequence, gapFreeLsn: this.#gapFreeLsn, durableLsn, ...this.#binding }
   }
 
   #turnOff(reason: string): void {

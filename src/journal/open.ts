@@ -194,8 +194,8 @@ function* recover(
   const kernel: Kernel = memory.acquire(CHUNK_BYTES)
   let resumed: MarkKeeper | undefined
   try {
-    const reading = yield* readMark(storage, markPath(path), facts)
-    const findings = yield* examine(recovered, kernel, reading, { gaps, signal, memory })
+    const reading = yield* readMark(storage, markPath(path), facts, kernel.bytes)
+    const findings = yield* examine(recovered, kernel, facts.size, reading, { gaps, signal, memory })
     const refused = refusal(findings, path, onDamage, gaps)
     if (refused !== undefined) throw refused
     signal?.throwIfAborted()
@@ -206,7 +206,7 @@ function* recover(
       resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
     mark.note(cleanEnd, storage.clock.now())
     const durationMs = storage.clock.now() - startedAt
-    const recovery = { tailState, cleanEnd, records, gaps: gapCount, ...mended, durationMs }
+    const recovery = { tailState, cleanEnd, records, gaps: gapCount, durationMs, ...mended }
     return { recovery, mark, isMarkNew: reading.state === 'absent' && mark.offReason === undefined }
   } catch (error) {
     resumed?.closeSync()
@@ -229,7 +229,7 @@ export function* makeMark(
   permissions: number,
 ): Steps<MarkKeeper> {
   if (reading.state === 'no-birth-time') return MarkKeeper.off(storage, 'the file system keeps no birth times')
-  const mark = { sequence: 0, inode, birthTime, gapFreeLsn, durableLsn }
+  const mark = { inode, birthTime, gapFreeLsn, durableLsn }
   return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
 }
 

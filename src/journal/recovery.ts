@@ -71,12 +71,10 @@ export interface ExamineOptions {
 export function* examine(
   { file, origin }: Recovered,
   kernel: Kernel,
+  fileSize: number,
   mark: MarkReading,
   { gaps, signal, memory }: ExamineOptions,
 ): Steps<Findings> {
-  const fileSize = (yield* call(file, 'stat')).size
-  const head = Buffer.allocUnsafe(HEADER_BYTES)
-  const headBytes = yield* readWhole(file, head, origin)
   const ahead = memory === undefined ? undefined : new ReadAhead(file, memory, kernel.bytes.length)
   const cursor = new FrameCursor(file, kernel, {
     from: origin,
@@ -95,7 +93,8 @@ export function* examine(
     yield* ahead?.end() ?? nothing()
   }
   const tailState = cursor.tailState as TailState
-  const verdict = judgeHeader(head.subarray(0, headBytes), origin, fileSize - origin)
+  const isFrameFirst = records > 0 && cursor.gapCount === 0
+  const verdict = isFrameFirst ? 'frame' : yield* judgeFirst(file, origin, fileSize)
   return {
     fileSize,
     cleanEnd: cursor.position,
@@ -106,6 +105,12 @@ export function* examine(
     isForeign: looksForeign(verdict, tailState),
     mark,
   }
+}
+
+function* judgeFirst(file: StorageFile, origin: number, fileSize: number): Steps<HeaderVerdict> {
+  const head = Buffer.allocUnsafe(HEADER_BYTES)
+  const headBytes = yield* readWhole(file, head, origin)
+  return judgeHeader(head.subarray(0, headBytes), origin, fileSize - origin)
 }
 
 /** What a file begins with, and where the walk over it ended, say that it never was a journal. Pure. */
@@ -134,13 +139,12 @@ export function refusal(
   onDamage: DamagePolicy,
   gaps: GapPolicy,
 ): FsysError | undefined {
+  const complaint = complaintAbout(findings)
+  if (complaint === undefined) return undefined
   const { cleanEnd, tailState } = findings
   const facts = { path, lsn: cleanEnd, tailState }
   const attempt = `cannot open journal ${JSON.stringify(path)}`
-  const complaint = complaintAbout(findings)
   switch (complaint) {
-    case undefined:
-      return undefined
     case 'not-a-journal':
       return new FsysError('ERR_FSYS_NOT_A_JOURNAL', `${attempt}: the file does not begin like a journal`, facts)
     case 'ambiguous-gap':

@@ -1,6 +1,6 @@
 import { FileDescription } from './sim/file-description.js'
-import { DirectorySyncOperation } from './sim/file-operations.js'
-import { PlainOperation, type Operation } from './sim/operation.js'
+import { directorySyncOperation } from './sim/file-effects.js'
+import { Operation, PlainEffect, plainOperation } from './sim/operation.js'
 import { SimDirectory } from './sim/sim-directory.js'
 import { factsOf, SimFile } from './sim/sim-file.js'
 import type { SimProcess } from './sim/sim-process.js'
@@ -80,11 +80,11 @@ export class SimStorage implements Storage {
   }
 
   syncDirectory(path: string): Promise<boolean> {
-    return this.#process.issue(new DirectorySyncOperation(this.#process, path))
+    return this.#process.issue(this.#syncing(path))
   }
 
   syncDirectorySync(path: string): boolean {
-    return this.#process.block(new DirectorySyncOperation(this.#process, path))
+    return this.#process.block(this.#syncing(path))
   }
 
   openDirectory(path: string): Promise<StorageDirectory> {
@@ -98,52 +98,61 @@ export class SimStorage implements Storage {
   #directoryOpening(path: string): Operation<StorageDirectory> {
     const process = this.#process
     const work = (): StorageDirectory => SimDirectory.open(process, path, path)
-    return new PlainOperation(process, { kind: 'openDirectory', syscall: 'open', path, work })
+    return plainOperation(process, { kind: 'openDirectory', syscall: 'open', path, work })
   }
 
   #opening(path: string, mode: OpenMode, permissions: number): Operation<StorageFile> {
-    const process = this.#process
-    const work = (): SimFile => {
-      process.checkOpenFiles(path)
-      const node = process.tree.open(path, mode, permissions)
-      const description = process.opened(new FileDescription(node, path, mode))
-      return process.medium.rules.oneTrip ? new TripFile(process, description) : new SimFile(process, description)
-    }
-    return new PlainOperation(process, { kind: 'open', syscall: 'open', path, work })
+    return new Operation(this.#process, new OpenEffect(mode, permissions), 'open', path)
   }
 
   #realPathFinding(path: string): Operation<string> {
-    const work = (): string => this.#process.tree.realPath(path)
-    return new PlainOperation(this.#process, { kind: 'realPath', syscall: 'realpath', path, work })
+    return new Operation(this.#process, REAL_PATH, 'realPath', path)
   }
 
   #statFinding(path: string): Operation<FileFacts | undefined> {
-    const work = (): FileFacts | undefined => {
-      const node = this.#process.tree.stat(path)
-      return node && factsOf(this.#process, node)
-    }
-    return new PlainOperation(this.#process, { kind: 'stat', syscall: 'stat', path, work })
+    return new Operation(this.#process, STAT, 'stat', path)
   }
 
   #listing(path: string): Operation<string[]> {
-    const work = (): string[] => this.#process.tree.list(path)
-    return new PlainOperation(this.#process, { kind: 'list', syscall: 'scandir', path, work })
+    return new Operation(this.#process, LIST, 'list', path)
   }
 
   #renaming(path: string, to: string): Operation<void> {
-    const work = (): void => this.#process.tree.rename(path, to)
-    return new PlainOperation(this.#process, { kind: 'rename', syscall: 'rename', path, to, work })
+    return new Operation(this.#process, RENAME, 'rename', path, undefined, undefined, undefined, to)
   }
 
   #linking(path: string, to: string): Operation<void> {
-    const work = (): void => this.#process.tree.link(path, to)
-    return new PlainOperation(this.#process, { kind: 'link', syscall: 'link', path, to, work })
+    return new Operation(this.#process, LINK, 'link', path, undefined, undefined, undefined, to)
   }
 
   #unlinking(path: string): Operation<void> {
-    const work = (): void => this.#process.tree.unlink(path)
-    return new PlainOperation(this.#process, { kind: 'unlink', syscall: 'unlink', path, work })
+    return new Operation(this.#process, UNLINK, 'unlink', path)
+  }
+
+  #syncing(path: string): Operation<boolean> {
+    return directorySyncOperation(this.#process, path)
   }
 }
 
+const REAL_PATH = new PlainEffect<string>('realpath', ({ caller, path }) => caller.tree.realPath(path))
+const LIST = new PlainEffect<string[]>('scandir', ({ caller, path }) => caller.tree.list(path))
+const RENAME = new PlainEffect<void>('rename', ({ caller, path, to }) => caller.tree.rename(path, to as string))
+const LINK = new PlainEffect<void>('link', ({ caller, path, to }) => caller.tree.link(path, to as string))
+const UNLINK = new PlainEffect<void>('unlink', ({ caller, path }) => caller.tree.unlink(path))
+const STAT = new PlainEffect<FileFacts | undefined>('stat', ({ caller, path }) => {
+  const node = caller.tree.stat(path)
+  return node && factsOf(caller, node)
+})
+
 const PERMISSIONS = 0o600
+
+class OpenEffect extends PlainEffect<StorageFile> {
+  constructor(mode: OpenMode, permissions: number) {
+    super('open', ({ caller, path }) => {
+      caller.checkOpenFiles(path)
+      const node = caller.tree.open(path, mode, permissions)
+      const description = caller.opened(new FileDescription(node, path, mode))
+      return caller.medium.rules.oneTrip ? new TripFile(caller, description) : new SimFile(caller, description)
+    })
+  }
+}

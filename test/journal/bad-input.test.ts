@@ -76,6 +76,16 @@ suite('paths', () => {
     })
   }
 
+  test(
+    'D7: a gap at the beginning, and a tail at the end, are no journal, though there is a record between them',
+    quick,
+    async (context) => {
+      const path = join(temporaryDirectory(context), 'a.wal')
+      writeFileSync(path, Buffer.concat([Buffer.alloc(512), frames('a'), Buffer.from('FSY')]))
+      await refuses('ERR_FSYS_NOT_A_JOURNAL', path, { gaps: 'skip' })
+    },
+  )
+
   test('a directory, a pipe and a device are no files, and nobody waits for them', quick, async (context) => {
     const directory = temporaryDirectory(context)
     mkdirSync(join(directory, 'directory'))

@@ -124,6 +124,14 @@ export const openingMutants: readonly Mutant[] = [
     caughtBy: { test: 'journal/bad-input', named: 'is not taken for a journal, whatever the options' },
   },
   {
+    name: 'what begins with a gap is taken for a journal',
+    breaks: 'D7',
+    file: RECOVERY,
+    find: 'records > 0 && cursor.gapCount === 0',
+    replace: 'records > 0',
+    caughtBy: { test: 'journal/bad-input', named: 'are no journal, though there is a record between them' },
+  },
+  {
     name: 'the saved tail is not synced',
     breaks: 'D7',
     file: SAVED_TAIL,

@@ -43,11 +43,11 @@ function recover(world: World, { disk, least }: CrashPoint): void {
   const before = disk.operationCount
   const image = disk.image(PATH) ?? NOTHING
   const cleanEnd = model.prefixOf(image, least, 'crash')
-  if (disk.image(LOCK) !== undefined) counts.takeovers++
+  if (disk.image(LOCK, 0, 0) !== undefined) counts.takeovers++
   const storage = disk.process()
   let journal
   try {
-    journal = openJournalSync(PATH, { ...world.options, storage })
+    journal = openJournalSync(PATH, { storage, ...world.options })
   } catch (error) {
     counts.operations += disk.operationCount - before
     if (world.hasLostItsBeginning(error, least)) return
@@ -60,12 +60,12 @@ function recover(world: World, { disk, least }: CrashPoint): void {
     const end = journal.nextLsn
     must(end === cleanEnd, 'D6', () => `opened at ${end}, but the valid records end at ${cleanEnd}`)
     must(journal.durableLsn === end, 'D6', () => `of ${end}, only ${journal.durableLsn} is durable after the open`)
-    const tail = tailOf(image, cleanEnd)
-    checkTailSaved(disk, tail, journal.info.recovery)
+    const { recovery } = journal.info
+    const tail = checkTailSaved(disk, image, cleanEnd, recovery)
     if (tail.length > 0) counts.tailsSaved++
     const lsn = journal.append(GOES_ON)
     must(journal.syncThroughSync(lsn) === lsn, 'D1', () => `the first record after the open is not durable`)
-    checkWhatIsDurable(world, disk, cleanEnd, tail, journal.info.recovery)
+    checkWhatIsDurable(world, disk, cleanEnd, tail, recovery)
     if (counts.schedules % 4 === 0) checkReader(world, disk, cleanEnd)
   } finally {
     journal.closeSync()
@@ -75,23 +75,26 @@ function recover(world: World, { disk, least }: CrashPoint): void {
   counts.schedules++
 }
 
-/** What no record holds, without the zeros at its end. */
-function tailOf(image: Uint8Array, cleanEnd: number): Uint8Array {
+/**
+ * D7: nothing is cut off that was not saved, but for zeros at the end, of which some can belong to the checksum of a record.
+ * Returns what was saved, as it stood in the file.
+ */
+function checkTailSaved(disk: SimDisk, image: Uint8Array, cleanEnd: number, { savedTail }: Recovery): Uint8Array {
   let end = image.length
   while (end > cleanEnd && image[end - 1] === 0) end--
-  return image.subarray(cleanEnd, end)
+  if (end === cleanEnd) {
+    must(savedTail === undefined, 'D7', () => `a tail of zeros was saved`)
+    return NOTHING
+  }
+  const saved = disk.image(savedTail?.path ?? '') ?? NOTHING
+  const zeros = saved.length - (end - cleanEnd)
+  must(zeros >= 0, 'D7', () => `${end - cleanEnd} bytes were cut off, of which ${saved.length} were saved`)
+  const tail = image.subarray(cleanEnd, cleanEnd + saved.length)
+  must(zeros <= CHECKSUM_BYTES && isSame(saved, tail), 'D7', () => `what was saved is not what was cut off`)
+  return tail
 }
 
-/** D7: nothing is cut off that was not saved. */
-export function checkTailSaved(disk: SimDisk, tail: Uint8Array, { savedTail }: Recovery): void {
-  if (tail.length === 0) {
-    must(savedTail === undefined, 'D7', () => `a tail of zeros was saved`)
-    return
-  }
-  must(savedTail !== undefined, 'D7', () => `${tail.length} bytes were cut off and not saved`)
-  const saved = disk.image(savedTail?.path ?? '')
-  must(saved !== undefined && isSame(saved, tail), 'D7', () => `what was saved is not what was cut off`)
-}
+const CHECKSUM_BYTES = 4
 
 /** D1, D6, D7: after a power cut that leaves nothing unsynced. */
 function checkWhatIsDurable(

@@ -154,7 +154,7 @@ class Schedule {
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
     const points = new Set<number>()
-    for (let count = choices.below(24); count > 0; count--) points.add(disk.operationCount + choices.below(60))
+    for (let count = choices.below(36); count > 0; count--) points.add(disk.operationCount + choices.below(60))
     const dropAt = choices.chance(0.15) ? disk.operationCount + choices.below(50) : undefined
     disk.faults = (operation, drawn) => {
       if (operation.index === dropAt && disk.image(PATH) !== undefined) {
@@ -206,7 +206,7 @@ class Schedule {
 
   /** Now and then others try to open it at the same moment: one of them gets it, or nobody, if something goes wrong (D8). */
   async #open(storage: SimStorage): Promise<Journal> {
-    const options = { ...this.world.options, storage }
+    const options = { storage, ...this.world.options }
     const rivals = this.#choices.chance(0.04) ? this.#choices.between(1, 2) : 0
     if (rivals === 0) return this.#choices.chance(0.3) ? openJournal(PATH, options) : openJournalSync(PATH, options)
     const own = openJournal(PATH, options)
@@ -339,7 +339,7 @@ class Schedule {
     const image = disk.image(PATH) ?? new Uint8Array(0)
     const cleanEnd = model.survived(image, 'power-cut')
     const storage = disk.process()
-    const journal = openJournalSync(PATH, { ...options, storage })
+    const journal = openJournalSync(PATH, { storage, ...options })
     model.opened(journal.nextLsn, cleanEnd)
     // D6: what was found at open is durable now, whatever the page cache believes.
     model.survived(disk.durableImage(PATH), 'power-cut')

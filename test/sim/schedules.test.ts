@@ -5,7 +5,7 @@ import { Random } from '#src/storage/sim/random.js'
 
 import { type Counts, addCounts, noCounts } from './counts.js'
 import { runChoices, runSchedule } from './schedule.js'
-import { runSwarm } from './swarm.js'
+import { Swarm } from './swarm.js'
 
 const FOR_MS = 20_000
 /** However busy the machine is, it does not end before these. */
@@ -15,7 +15,8 @@ const SEEN_MIN = 10
 const firstSeed = Number(process.env['FSYS_SIM_SEED'] ?? Math.floor(Math.random() * 2 ** 40))
 
 test(`D1-D8, D10: every operation of small workloads with every fault, then schedules at random, from seed ${firstSeed} on`, async (t) => {
-  const result = await runSwarm({
+  await using swarm = new Swarm()
+  const result = await swarm.run({
     firstSeed,
     exhaustive: { seed: firstSeed, fates: 3, nestedStride: 1 },
     forMs: FOR_MS,

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 
@@ -25,45 +26,75 @@ export interface SwarmResult {
   readonly failures: readonly { readonly seed: number | undefined; readonly message: string }[]
 }
 
-/** Exhaustive schedules first, then random ones, in as many threads as there are cores. */
-export async function runSwarm(options: SwarmOptions): Promise<SwarmResult> {
-  const { firstSeed, exhaustive, forMs = 0, schedulesMin = 0, seedsMax = Infinity } = options
-  const threads = Math.min(availableParallelism(), 8, seedsMax)
-  const reports = await Promise.all(
-    Array.from({ length: threads }, (_, thread) =>
-      runThread({
-        thread,
-        threads,
-        exhaustive,
-        firstSeed,
-        forMs,
-        schedulesMin: schedulesMin / threads,
-        seedsMax: Math.ceil((seedsMax - thread) / threads),
-      }),
-    ),
-  )
-  const totals = noCounts()
-  const exhaustiveTotals = noExhaustiveCounts()
-  let seeds = 0
-  for (const report of reports) {
-    if (report.kind === 'failed') continue
-    seeds += report.seeds
-    addCounts(totals, report.totals)
-    addExhaustiveCounts(exhaustiveTotals, report.exhaustive)
+/**
+ * As many threads as there are cores. They stay for the next run: it takes a second or two until what they do is compiled,
+ * and until then they are at half their speed.
+ */
+export class Swarm {
+  readonly #threads: readonly Worker[]
+
+  constructor(threads: number = availableParallelism()) {
+    this.#threads = Array.from({ length: Math.min(threads, THREADS_MAX) }, startThread)
   }
-  const failures = reports.flatMap((report) => (report.kind === 'failed' ? [report] : []))
-  return { threads, seeds, totals, exhaustive: exhaustiveTotals, failures }
+
+  /** Exhaustive schedules first, then random ones. */
+  async run(options: SwarmOptions): Promise<SwarmResult> {
+    const { firstSeed, exhaustive, forMs = 0, schedulesMin = 0, seedsMax = Infinity } = options
+    const threads = Math.min(this.#threads.length, seedsMax)
+    const reports = await Promise.all(
+      this.#threads.slice(0, threads).map((worker, thread) =>
+        runOn(worker, {
+          thread,
+          threads,
+          exhaustive,
+          firstSeed,
+          forMs,
+          schedulesMin: schedulesMin / threads,
+          seedsMax: Math.ceil((seedsMax - thread) / threads),
+        }),
+      ),
+    )
+    const totals = noCounts()
+    const exhaustiveTotals = noExhaustiveCounts()
+    let seeds = 0
+    for (const report of reports) {
+      if (report.kind === 'failed') continue
+      seeds += report.seeds
+      addCounts(totals, report.totals)
+      addExhaustiveCounts(exhaustiveTotals, report.exhaustive)
+    }
+    const failures = reports.flatMap((report) => (report.kind === 'failed' ? [report] : []))
+    return { threads, seeds, totals, exhaustive: exhaustiveTotals, failures }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#threads.map((worker) => worker.terminate()))
+  }
 }
 
-function runThread(assignment: Assignment): Promise<Report> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('worker.js', import.meta.url), {
-      workerData: assignment,
-      // Simulations make much that is soon forgotten: with more room for it, a tenth of the time is saved.
-      resourceLimits: { maxYoungGenerationSizeMb: 192 },
-    })
-    worker.on('message', resolve)
-    worker.on('error', reject)
-    worker.on('exit', (code) => reject(new Error(`a thread ended with ${code} and without a report`)))
+const THREADS_MAX = 8
+
+function startThread(): Worker {
+  return new Worker(new URL('worker.js', import.meta.url), {
+    // Simulations make much that is soon forgotten: with more room for it, a tenth of the time is saved.
+    resourceLimits: { maxYoungGenerationSizeMb: 192 },
   })
+}
+
+async function runOn(worker: Worker, assignment: Assignment): Promise<Report> {
+  const over = new AbortController()
+  try {
+    const { signal } = over
+    worker.postMessage(assignment)
+    // An 'error' rejects both.
+    const [answer] = await Promise.race([
+      once(worker, 'message', { signal }),
+      once(worker, 'exit', { signal }).then(([code]) => {
+        throw new Error(`a thread ended with ${code} and without a report`)
+      }),
+    ])
+    return answer as Report
+  } finally {
+    over.abort()
+  }
 }

@@ -5,6 +5,14 @@ import { referenceFrame } from './reference.js'
 /** A whole frame of a record that nobody has appended here. */
 const STRANGE_FRAME = referenceFrame(Buffer.alloc(80, 7))
 
+/** The last of them are no zeros that nobody needs. */
+const frameEndingInZero = (): Uint8Array => {
+  for (let stamp = 0; ; stamp++) {
+    const frame = referenceFrame(Buffer.alloc(80, `${stamp}`))
+    if (frame.at(-1) === 0) return frame
+  }
+}
+
 const damagedFrame = (): Uint8Array => {
   const frame = Uint8Array.from(STRANGE_FRAME)
   frame[20] = 0
@@ -20,6 +28,7 @@ export const TAILS: readonly { readonly name: string; readonly bytes: Uint8Array
   { name: 'a frame with a wrong checksum', bytes: damagedFrame() },
   { name: 'a frame with a wrong checksum, and a right one', bytes: Buffer.concat([damagedFrame(), STRANGE_FRAME]) },
   { name: 'a hole, and a frame', bytes: Buffer.concat([new Uint8Array(296), STRANGE_FRAME]) },
+  { name: 'a hole, and a frame that ends in a zero', bytes: Buffer.concat([new Uint8Array(296), frameEndingInZero()]) },
   { name: 'no magic', bytes: Buffer.from('something else'), isDamage: true },
   { name: 'a length over the limit', bytes: Uint8Array.of(0x46, 0x53, 0x59, 1, 255, 255, 255, 255), isDamage: true },
 ]

@@ -1,5 +1,6 @@
-// One thread of a swarm: its share of the exhaustive schedules, then random ones, or the first thing that breaks a promise.
-import { parentPort, workerData } from 'node:worker_threads'
+// One thread of a swarm. For each assignment: its share of the exhaustive schedules, then random ones, or the first thing
+// that breaks a promise.
+import { parentPort } from 'node:worker_threads'
 
 import { type Counts, addCounts, noCounts } from './counts.js'
 import { type ExhaustiveCounts, type ExhaustiveOptions, exhaustAll, noExhaustiveCounts } from './exhaustive.js'
@@ -24,12 +25,11 @@ export type Report =
   | { readonly kind: 'done'; readonly seeds: number; readonly totals: Counts; readonly exhaustive: ExhaustiveCounts }
   | { readonly kind: 'failed'; readonly seed: number | undefined; readonly message: string }
 
-async function main(assignment: Assignment): Promise<Report> {
+async function work(assignment: Assignment): Promise<Report> {
   const end = performance.now() + assignment.forMs
   const totals = noCounts()
   const exhaustive = noExhaustiveCounts()
   // Thousands of simulated failures make errors that nobody looks at.
-  const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {
     if (assignment.exhaustive !== undefined) {
@@ -52,4 +52,8 @@ async function main(assignment: Assignment): Promise<Report> {
   return { kind: 'done', seeds, totals, exhaustive }
 }
 
-parentPort?.postMessage(await main(workerData as Assignment))
+const { stackTraceLimit } = Error
+parentPort?.on('message', (assignment: Assignment) => {
+  // What goes wrong here ends the thread, and so comes to whoever waits for the report.
+  void work(assignment).then((report) => parentPort?.postMessage(report))
+})

@@ -34,7 +34,7 @@ export class SmallLife {
   async open(way: 'waiting' | 'blocking' = 'blocking'): Promise<Journal> {
     const { disk, model, options } = this.world
     const cleanEnd = model.survived(disk.image(PATH), 'kill')
-    const settings = { ...options, storage: this.storage }
+    const settings = { storage: this.storage, ...options }
     const journal = way === 'blocking' ? openJournalSync(PATH, settings) : await openJournal(PATH, settings)
     this.journal = journal
     model.opened(journal.nextLsn, cleanEnd)

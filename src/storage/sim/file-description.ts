@@ -1,4 +1,3 @@
-import { addressOf } from '../../platform/address.js'
 import type { OpenMode } from '../storage.js'
 import type { DirectoryNode } from './directory-node.js'
 import type { FileNode } from './file-node.js'
@@ -27,9 +26,9 @@ export class FileDescription {
   }
 
   /** Past the page cache only whole sectors are moved, from and to memory that is aligned as they are. */
-  checkAlignment(bytes: Uint8Array, position: number, sectorBytes: number, syscall: string): void {
+  checkAlignment(address: number, length: number, position: number, sectorBytes: number, syscall: string): void {
     if (!this.isDirect) return
-    const isAligned = [addressOf(bytes), bytes.length, position].every((value) => value % sectorBytes === 0)
+    const isAligned = address % sectorBytes === 0 && length % sectorBytes === 0 && position % sectorBytes === 0
     if (!isAligned) throw systemError('EINVAL', syscall)
   }
 

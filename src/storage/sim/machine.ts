@@ -1,13 +1,13 @@
 import type { Owner } from '../storage.js'
 import type { Choices } from './choices.js'
 import type { DiskRules, Survival } from './disk-rules.js'
-import { createFate, fateBy } from './fate.js'
+import { createFate, type Fate, fateBy } from './fate.js'
 import type { Crash, Fault, FaultHook, Moment } from './faults.js'
 import { losses } from './losses.js'
-import type { Medium } from './medium.js'
+import { Medium } from './medium.js'
 import type { Operation } from './operation.js'
 import { Random } from './random.js'
-import { isOfTheWorld, markSimulated } from './sim-errors.js'
+import { markSimulated } from './sim-errors.js'
 import { SimProcess } from './sim-process.js'
 import { SimScheduler } from './sim-scheduler.js'
 import { Trace } from './trace.js'
@@ -45,17 +45,23 @@ export class Machine {
   #pids = 100
   #tokens = 0
 
-  constructor(options: MachineOptions, choices: Choices = options.choices ?? new Random(options.seed)) {
+  /** `cut`: the machine on which the power is cut, and what that leaves. */
+  constructor(
+    options: MachineOptions,
+    choices: Choices = options.choices ?? new Random(options.seed),
+    cut?: { readonly machine: Machine; readonly fate: Fate },
+  ) {
     this.options = options
     this.choices = choices
     this.scheduler = new SimScheduler(this, choices)
     this.trace = new Trace(options.traceLines)
     this.watch = new WriteWatch(options.watchMemory)
-    const { rules } = options
-    const now = (): number => this.scheduler.now
-    const room = { capacityBytes: Infinity, usedBytes: 0, isReadOnly: false }
-    this.medium = { rules, choices, now, ...room }
-    this.tree = new Tree(this.medium)
+    this.medium = new Medium(options.rules, choices, this.scheduler, cut?.machine.medium)
+    this.tree = cut?.machine.tree.survivor(this.medium, cut.fate) ?? new Tree(this.medium)
+    if (cut !== undefined) {
+      this.#boots = cut.machine.#boots + 1
+      this.#pids = cut.machine.#pids
+    }
   }
 
   /** Names the device, differently after each boot. */
@@ -72,8 +78,9 @@ export class Machine {
     this.#pids += 1
     const pid = identity.pid ?? this.#pids
     const startTime = this.#pids * 10 + Math.floor(this.scheduler.now / 10)
-    const defaults = { host: HOST, boot: this.boot, pidNamespace: PID_NAMESPACE, pid, thread: pid, startTime }
-    const process = new SimProcess(this, { ...defaults, ...identity })
+    const { host = HOST, boot = this.boot, pidNamespace = PID_NAMESPACE, thread = pid } = identity
+    const owner = { host, boot, pidNamespace, pid, thread, startTime: identity.startTime ?? startTime }
+    const process = new SimProcess(this, owner)
     this.#processes.push(process)
     return process
   }
@@ -101,7 +108,7 @@ export class Machine {
 
   token(): string {
     this.#tokens += 1
-    return [this.options.seed, this.#boots, this.#tokens].map((part) => part.toString(16)).join('-')
+    return `${this.options.seed.toString(16)}-${this.#boots.toString(16)}-${this.#tokens.toString(16)}`
   }
 
   issue(operation: Operation): void {
@@ -122,24 +129,30 @@ export class Machine {
   }
 
   complete<Result>(operation: Operation<Result>): Result {
+    return this.trace.isOff ? this.#finish(operation) : this.#finishTraced(operation)
+  }
+
+  #finish<Result>(operation: Operation<Result>): Result {
+    if (operation.failure === undefined) return operation.finish()
+    throw markSimulated(operation.fail(operation.failure))
+  }
+
+  /** Apart, as every error that is caught and thrown again costs as much as ten operations. */
+  #finishTraced<Result>(operation: Operation<Result>): Result {
     try {
-      if (operation.failure !== undefined) throw operation.fail(operation.failure)
-      const result = operation.finish()
+      const result = this.#finish(operation)
       this.trace.add(this.scheduler.now, operation, 'done', result)
       return result
     } catch (error) {
       this.trace.add(this.scheduler.now, operation, 'failed', error)
-      if (error instanceof Error) {
-        if (operation.failure !== undefined || isOfTheWorld(error)) markSimulated(error)
-        this.withStack(error)
-      }
+      if (error instanceof Error) this.withStack(error)
       throw error
     }
   }
 
   /** Stacks are dear: only those who trace get them. */
   withStack<Failure extends Error>(error: Failure): Failure {
-    if (this.options.traceLines > 0) Error.captureStackTrace(error)
+    if (!this.trace.isOff) Error.captureStackTrace(error)
     return error
   }
 
@@ -157,7 +170,7 @@ export class Machine {
     )
     this.#processes.length = 0
     this.#boots += 1
-    this.medium = { ...this.medium, usedBytes: 0 }
+    this.medium = new Medium(this.options.rules, this.choices, this.scheduler, this.medium)
     const before = this.tree
     this.tree = before.survivor(this.medium, fateBy(leaves, createFate(this.choices)))
     if (this.options.traceLines > 0)
@@ -182,12 +195,8 @@ export class Machine {
   /** A machine on which the power was cut now; this one goes on. */
   afterPowerCut(source: number | 'none' | 'all'): Machine {
     const choices = new Random(typeof source === 'number' ? source : this.options.seed)
-    const copy = new Machine(this.options, choices)
-    copy.medium = { ...this.medium, usedBytes: 0, choices, now: () => copy.scheduler.now }
-    copy.tree = this.tree.survivor(copy.medium, createFate(typeof source === 'number' ? choices : source))
-    copy.#boots = this.#boots + 1
-    copy.#pids = this.#pids
-    return copy
+    const fate = createFate(typeof source === 'number' ? choices : source)
+    return new Machine(this.options, choices, { machine: this, fate })
   }
 
   #prepare(operation: Operation, fault: Fault): void {

@@ -2,12 +2,25 @@ import type { Choices } from './choices.js'
 import type { DiskRules } from './disk-rules.js'
 
 /** What every file of a disk shares. */
-export interface Medium {
+export class Medium {
   readonly rules: DiskRules
+  readonly choices: Choices
+  readonly #clock: { readonly now: number }
   /** Room for so many bytes, taken in pages. */
   capacityBytes: number
-  usedBytes: number
+  usedBytes = 0
   isReadOnly: boolean
-  readonly choices: Choices
-  now(): number
+
+  /** `before` a power cut it was this one; nothing is on it yet. */
+  constructor(rules: DiskRules, choices: Choices, clock: { readonly now: number }, before?: Medium) {
+    this.rules = rules
+    this.choices = choices
+    this.#clock = clock
+    this.capacityBytes = before?.capacityBytes ?? Infinity
+    this.isReadOnly = before?.isReadOnly ?? false
+  }
+
+  now(): number {
+    return this.#clock.now
+  }
 }

@@ -1,7 +1,7 @@
 // Typed arrays with memory of their own cost ten times a view on memory that is there, and a simulation makes thousands.
 const SLAB_BYTES = 2 ** 18
 
-let slab = new ArrayBuffer(0)
+let slab: ArrayBufferLike = new ArrayBuffer(0)
 let used = 0
 
 /** A copy, which `slice` of a Buffer is not. */
@@ -11,11 +11,11 @@ export function copyOf(source: Uint8Array): Uint8Array {
   return copy
 }
 
-/** Zeroed memory. */
+/** Memory with anything in it. */
 export function allocate(length: number): Uint8Array {
-  if (length > SLAB_BYTES / 8) return new Uint8Array(length)
+  if (length > SLAB_BYTES / 8) return Buffer.allocUnsafeSlow(length)
   if (used + length > slab.byteLength) {
-    slab = new ArrayBuffer(SLAB_BYTES)
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
     used = 0
   }
   const start = used

@@ -55,10 +55,26 @@ export interface OperationFacts {
  */
 export type Stage = 'issued' | 'begun' | 'landed' | 'over'
 
-/** A call on its way. It begins, and finishes later: others can come in between. */
-export abstract class Operation<Result = unknown> implements OperationFacts {
-  abstract readonly kind: OperationKind
+/**
+ * What a call does to the disk: it begins, and finishes later, and others can come in between. Operations of all kinds are
+ * one class, and differ by this, because objects of one shape are made and read several times as fast as those of five.
+ */
+export interface Effect<Result = unknown> {
+  /** Whether its beginning and its end are two things. `isTorn`: it is to take effect in two parts. */
+  isLong(isTorn: boolean): boolean
+  begin(operation: Operation<Result>): void
+  finish(operation: Operation<Result>): Result
+  /** Does to the disk what such a failure does, and returns the error. */
+  fail(code: string, operation: Operation<Result>): Error
+  /** The process is gone, and with it the memory: copies what is still needed. */
+  detach(): void
+}
+
+/** A call on its way. */
+export class Operation<Result = unknown> implements OperationFacts {
   readonly caller: SimProcess
+  readonly effect: Effect<Result>
+  readonly kind: OperationKind
   readonly path: string
   readonly to: string | undefined
   readonly position: number | undefined
@@ -79,14 +95,16 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
   /** A fault makes a sync answer without having done anything. */
   isLie = false
   /** A fault makes it fail with this code. */
-  failure: string | undefined
-  result: Result | undefined
-  error: unknown
+  failure: string | undefined = undefined
+  result: Result | undefined = undefined
+  error: unknown = undefined
   /** Undefined once nobody waits for the answer. */
-  answer: { resolve(result: Result): void; reject(error: unknown): void } | undefined
+  answer: { resolve(result: Result): void; reject(error: unknown): void } | undefined = undefined
 
   constructor(
     caller: SimProcess,
+    effect: Effect<Result>,
+    kind: OperationKind,
     path: string,
     description?: FileDescription,
     position?: number,
@@ -94,6 +112,8 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
     to?: string,
   ) {
     this.caller = caller
+    this.effect = effect
+    this.kind = kind
     this.path = path
     this.description = description
     this.position = position
@@ -105,19 +125,51 @@ export abstract class Operation<Result = unknown> implements OperationFacts {
     return this.caller.owner
   }
 
-  /** Whether its beginning and its end are two things. */
   get isLong(): boolean {
+    return this.effect.isLong(this.isTorn)
+  }
+
+  begin(): void {
+    this.effect.begin(this)
+  }
+
+  finish(): Result {
+    return this.effect.finish(this)
+  }
+
+  fail(code: string): Error {
+    return this.effect.fail(code, this)
+  }
+
+  detach(): void {
+    this.effect.detach()
+  }
+}
+
+/** Takes effect all at once, and knows what to do from the operation alone: one serves all operations of its kind. */
+export class PlainEffect<Result> implements Effect<Result> {
+  readonly #syscall: string
+  readonly #work: (operation: Operation<Result>) => Result
+
+  constructor(syscall: string, work: (operation: Operation<Result>) => Result) {
+    this.#syscall = syscall
+    this.#work = work
+  }
+
+  isLong(): boolean {
     return false
   }
 
   begin(): void {}
 
-  abstract finish(): Result
+  finish(operation: Operation<Result>): Result {
+    return this.#work(operation)
+  }
 
-  /** Does to the disk what such a failure does, and returns the error. */
-  abstract fail(code: string): Error
+  fail(code: string, { description, path, to }: Operation<Result>): Error {
+    return description ? systemError(code, this.#syscall) : systemError(code, this.#syscall, path, to)
+  }
 
-  /** Its process is gone, and with it the memory: copies what it still needs. */
   detach(): void {}
 }
 
@@ -129,26 +181,12 @@ interface PlainSpec<Result> {
   readonly description?: FileDescription
   readonly position?: number
   readonly length?: number
-  work(): Result
+  work(operation: Operation<Result>): Result
 }
 
-/** An operation that takes effect all at once. */
-export class PlainOperation<Result> extends Operation<Result> {
-  readonly kind: OperationKind
-  readonly #spec: PlainSpec<Result>
-
-  constructor(caller: SimProcess, spec: PlainSpec<Result>) {
-    super(caller, spec.path, spec.description, spec.position, spec.length, spec.to)
-    this.kind = spec.kind
-    this.#spec = spec
-  }
-
-  finish(): Result {
-    return this.#spec.work()
-  }
-
-  fail(code: string): Error {
-    const { syscall, path, to, description } = this.#spec
-    return description ? systemError(code, syscall) : systemError(code, syscall, path, to)
-  }
+/** One with an effect of its own, which takes place all at once. */
+export function plainOperation<Result>(caller: SimProcess, spec: PlainSpec<Result>): Operation<Result> {
+  const { kind, syscall, path, to, description, position, length } = spec
+  const effect = new PlainEffect<Result>(syscall, (operation) => spec.work(operation))
+  return new Operation(caller, effect, kind, path, description, position, length, to)
 }

@@ -1,8 +1,8 @@
 import type { DirectoryEntry, FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from '../storage.js'
 import type { DirectoryNode, Node } from './directory-node.js'
 import { FileDescription } from './file-description.js'
-import { DirectorySyncOperation } from './file-operations.js'
-import { type Operation, type OperationKind, PlainOperation } from './operation.js'
+import { directorySyncOperation } from './file-effects.js'
+import { type Operation, type OperationKind, plainOperation } from './operation.js'
 import { systemError } from './sim-errors.js'
 import { factsOf, SimFile } from './sim-file.js'
 import type { SimProcess } from './sim-process.js'
@@ -120,12 +120,12 @@ export class SimDirectory implements StorageDirectory {
 
   sync(): Promise<boolean> {
     if (this.#description.isClosed) return Promise.reject(systemError('EBADF', 'fsync'))
-    return this.#process.issue(new DirectorySyncOperation(this.#process, this.path, this.#node))
+    return this.#process.issue(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
   syncSync(): boolean {
     if (this.#description.isClosed) throw systemError('EBADF', 'fsync')
-    return this.#process.block(new DirectorySyncOperation(this.#process, this.path, this.#node))
+    return this.#process.block(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
   /** Takes no time, as with the real one. */
@@ -203,7 +203,7 @@ export class SimDirectory implements StorageDirectory {
       if (this.#description.isClosed) throw systemError('EBADF', syscall)
       return make(at)
     }
-    return new PlainOperation(this.#process, { kind, syscall, path: at.path, ...(to !== undefined && { to }), work })
+    return plainOperation(this.#process, { kind, syscall, path: at.path, ...(to !== undefined && { to }), work })
   }
 
   #at(name: string): NameAt {
@@ -243,7 +243,7 @@ class SimListing implements Listing {
 
   #taking(countMax: number): Operation<DirectoryEntry[]> {
     const work = (): DirectoryEntry[] => this.#entries.splice(0, countMax)
-    return new PlainOperation(this.#process, { kind: 'list', syscall: 'scandir', path: this.#path, work })
+    return plainOperation(this.#process, { kind: 'list', syscall: 'scandir', path: this.#path, work })
   }
 }
 

@@ -17,12 +17,9 @@ const WORLD_CODES: ReadonlySet<unknown> = new Set(['EIO', 'ENOSPC', 'EDQUOT', 'E
 
 const simulated = new WeakSet<Error>()
 
-export function isOfTheWorld(error: NodeJS.ErrnoException): boolean {
-  return WORLD_CODES.has(error.code)
-}
-
-export function markSimulated(error: Error): void {
+export function markSimulated(error: Error): Error {
   simulated.add(error)
+  return error
 }
 
 /**
@@ -47,6 +44,7 @@ export function systemError(code: string, syscall: string, path?: string, to?: s
   error.syscall = syscall
   if (path !== undefined) error.path = path
   if (to !== undefined) Object.assign(error, { dest: to })
+  if (WORLD_CODES.has(code)) markSimulated(error)
   return error
 }
 

@@ -2,9 +2,9 @@ import type { FileFacts, LockAnswer, StorageFile } from '../storage.js'
 import { type Attributes, initialAttributes, SIM_USER } from './attributes.js'
 import type { Node } from './directory-node.js'
 import type { FileDescription } from './file-description.js'
+import { checkPosition, readOperation, syncOperation, writeOperation } from './file-effects.js'
 import type { FileNode } from './file-node.js'
-import { checkPosition, ReadOperation, SyncOperation, WriteOperation } from './file-operations.js'
-import { type Operation, type OperationKind, PlainOperation } from './operation.js'
+import { type Effect, Operation, type OperationKind, PlainEffect, plainOperation } from './operation.js'
 import { systemError } from './sim-errors.js'
 import type { SimProcess } from './sim-process.js'
 
@@ -20,19 +20,19 @@ export class SimFile implements StorageFile {
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
-    return this.#issue('read', new ReadOperation(this.#process, this.#description, target, position))
+    return this.#issue('read', readOperation(this.#process, this.#description, target, position))
   }
 
   readSync(target: Uint8Array, position: number): number {
-    return this.#block('read', new ReadOperation(this.#process, this.#description, target, position))
+    return this.#block('read', readOperation(this.#process, this.#description, target, position))
   }
 
   write(source: Uint8Array, position: number): Promise<number> {
-    return this.#issue('write', new WriteOperation(this.#process, this.#description, source, position))
+    return this.#issue('write', writeOperation(this.#process, this.#description, source, position))
   }
 
   writeSync(source: Uint8Array, position: number): number {
-    return this.#block('write', new WriteOperation(this.#process, this.#description, source, position))
+    return this.#block('write', writeOperation(this.#process, this.#description, source, position))
   }
 
   append(source: Uint8Array): Promise<number> {
@@ -44,19 +44,19 @@ export class SimFile implements StorageFile {
   }
 
   dataSync(): Promise<void> {
-    return this.#issue('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
+    return this.#issue('fdatasync', syncOperation(this.#process, this.#description, 'dataSync'))
   }
 
   dataSyncSync(): void {
-    this.#block('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
+    this.#block('fdatasync', syncOperation(this.#process, this.#description, 'dataSync'))
   }
 
   sync(): Promise<void> {
-    return this.#issue('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
+    return this.#issue('fsync', syncOperation(this.#process, this.#description, 'sync'))
   }
 
   syncSync(): void {
-    this.#block('fsync', new SyncOperation(this.#process, this.#description, 'sync'))
+    this.#block('fsync', syncOperation(this.#process, this.#description, 'sync'))
   }
 
   truncate(size: number): Promise<void> {
@@ -167,17 +167,7 @@ export class SimFile implements StorageFile {
   }
 
   #truncating(size: number): Operation<void> {
-    const description = this.#description
-    const work = (): void => description.fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(size))
-    const { path } = description
-    return new PlainOperation(this.#process, {
-      kind: 'truncate',
-      syscall: 'ftruncate',
-      path,
-      description,
-      length: size,
-      work,
-    })
+    return this.#operation('truncate', TRUNCATE, size)
   }
 
   #preallocating(position: number, length: number): Operation<boolean> {
@@ -189,7 +179,7 @@ export class SimFile implements StorageFile {
       return true
     }
     const { path } = description
-    return new PlainOperation(this.#process, {
+    return plainOperation(this.#process, {
       kind: 'preallocate',
       syscall: 'fallocate',
       path,
@@ -208,7 +198,7 @@ export class SimFile implements StorageFile {
       return true
     }
     const { path } = description
-    return new PlainOperation(this.#process, {
+    return plainOperation(this.#process, {
       kind: 'advise',
       syscall: 'posix_fadvise',
       path,
@@ -220,31 +210,11 @@ export class SimFile implements StorageFile {
   }
 
   #locking(): Operation<LockAnswer> {
-    const description = this.#description
-    const work = (): LockAnswer => {
-      const node = description.fileToChange('fcntl', 'EBADF')
-      if (!this.#process.medium.rules.fileLocks) return { state: 'none', reason: 'ENOLCK: fcntl' }
-      if (node.lockHolder !== undefined && node.lockHolder !== description) return { state: 'held' }
-      node.lockHolder = description
-      return { state: 'taken' }
-    }
-    const { path } = description
-    return new PlainOperation(this.#process, { kind: 'lock', syscall: 'fcntl', path, description, work })
+    return this.#operation('lock', LOCK)
   }
 
   #statFinding(): Operation<FileFacts> {
-    const description = this.#description
-    const work = (): FileFacts => {
-      if (description.isClosed) throw systemError('EBADF', 'fstat')
-      return factsOf(this.#process, description.node)
-    }
-    return new PlainOperation(this.#process, {
-      kind: 'stat',
-      syscall: 'fstat',
-      path: description.path,
-      description,
-      work,
-    })
+    return this.#operation('stat', STAT)
   }
 
   #setting(kind: OperationKind, syscall: string, changes: Partial<Attributes>): Operation<void> {
@@ -255,7 +225,7 @@ export class SimFile implements StorageFile {
       if (changes.user !== undefined && changes.user !== SIM_USER) throw systemError('EPERM', syscall)
       description.node.attributes.set(changes)
     }
-    return new PlainOperation(this.#process, { kind, syscall, path: description.path, description, work })
+    return plainOperation(this.#process, { kind, syscall, path: description.path, description, work })
   }
 
   #cloning(source: StorageFile): Operation<boolean> {
@@ -318,7 +288,7 @@ export class SimFile implements StorageFile {
     const work = (): Result => change(description.fileToChange(syscall, 'EBADF'), operation.limit)
     const facts = { ...(from && { to: from.path }), ...(length !== undefined && { length }) }
     const spec = { kind, syscall, path: description.path, description, ...facts, work }
-    const operation: Operation<Result> = new PlainOperation(this.#process, spec)
+    const operation: Operation<Result> = plainOperation(this.#process, spec)
     return operation
   }
 
@@ -328,19 +298,35 @@ export class SimFile implements StorageFile {
   }
 
   #closing(): Operation<void> {
-    const description = this.#description
     this.#isClosed = true
-    this.#process.closing(description)
-    const work = (): void => this.#process.closed(description)
-    return new PlainOperation(this.#process, {
-      kind: 'close',
-      syscall: 'close',
-      path: description.path,
-      description,
-      work,
-    })
+    this.#process.closing(this.#description)
+    return this.#operation('close', CLOSE)
+  }
+
+  #operation<Result>(kind: OperationKind, effect: Effect<Result>, length?: number): Operation<Result> {
+    const description = this.#description
+    return new Operation(this.#process, effect, kind, description.path, description, undefined, length)
   }
 }
+
+// The calls of which a journal makes many: one effect serves them all.
+const TRUNCATE = new PlainEffect<void>('ftruncate', ({ description, length }) => {
+  description?.fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(length))
+})
+const LOCK = new PlainEffect<LockAnswer>('fcntl', ({ caller, description }) => {
+  const node = description?.fileToChange('fcntl', 'EBADF')
+  if (node === undefined || !caller.medium.rules.fileLocks) return { state: 'none', reason: 'ENOLCK: fcntl' }
+  if (node.lockHolder !== undefined && node.lockHolder !== description) return { state: 'held' }
+  node.lockHolder = description
+  return { state: 'taken' }
+})
+const STAT = new PlainEffect<FileFacts>('fstat', ({ caller, description }) => {
+  if (description === undefined || description.isClosed) throw systemError('EBADF', 'fstat')
+  return factsOf(caller, description.node)
+})
+const CLOSE = new PlainEffect<void>('close', ({ caller, description }) => {
+  if (description !== undefined) caller.closed(description)
+})
 
 /** What `stat` says of it. */
 export function factsOf(process: SimProcess, node: Node): FileFacts {

@@ -1,4 +1,4 @@
-import { allocate, copyOf } from './memory.js'
+import { allocate } from './memory.js'
 
 export const PAGE_BYTES = 4096
 
@@ -7,11 +7,20 @@ export const PAGE_BYTES = 4096
  * on them. Past `size` every byte is zero.
  */
 export class SparseBytes {
-  #size = 0
-  #pages: Map<number, Uint8Array> = new Map()
-  /** A clone may have the same pages: those that are not `#own` are copied before they change. */
-  #isShared = false
+  #size: number
+  /** Of each page that has memory its first bytes; the others are zeros. */
+  #pages: Map<number, Uint8Array>
+  /** A clone has the same pages: the list of them is copied before it changes, and those that are not `#own` too. */
+  #isListShared: boolean
+  #isShared: boolean
   #own: Set<number> | undefined
+
+  constructor(original?: SparseBytes) {
+    this.#size = original?.size ?? 0
+    this.#pages = original === undefined ? new Map() : original.#pages
+    this.#isListShared = original !== undefined
+    this.#isShared = original !== undefined
+  }
 
   get size(): number {
     return this.#size
@@ -37,8 +46,9 @@ export class SparseBytes {
       const start = (position + done) % PAGE_BYTES
       const count = Math.min(PAGE_BYTES - start, target.length - done)
       const page = this.#pages.get((position + done - start) / PAGE_BYTES)
-      if (page) target.set(page.subarray(start, start + count), done)
-      else target.fill(0, done, done + count)
+      const stop = Math.min(start + count, page?.length ?? 0)
+      if (page && start < stop) target.set(page.subarray(start, stop), done)
+      if (stop < start + count) target.fill(0, done + Math.max(0, stop - start), done + count)
       done += count
     }
   }
@@ -49,7 +59,7 @@ export class SparseBytes {
       const start = (position + done) % PAGE_BYTES
       const count = Math.min(PAGE_BYTES - start, source.length - done)
       const part = count === source.length ? source : source.subarray(done, done + count)
-      this.#pageAt((position + done - start) / PAGE_BYTES).set(part, start)
+      this.#pageAt((position + done - start) / PAGE_BYTES, start + count).set(part, start)
       done += count
     }
   }
@@ -64,30 +74,45 @@ export class SparseBytes {
   zeroFrom(position: number): void {
     const start = position % PAGE_BYTES
     const first = (position - start) / PAGE_BYTES
-    if (start > 0 && this.#pages.has(first)) this.#pageAt(first).fill(0, start)
+    if (start > 0 && start < (this.#pages.get(first)?.length ?? 0)) this.#pageAt(first, 0).fill(0, start)
     for (const index of this.#pages.keys()) {
-      if (index > first || (index === first && start === 0)) this.#pages.delete(index)
+      if (index > first || (index === first && start === 0)) this.#changeList().delete(index)
     }
   }
 
   clone(): SparseBytes {
-    const copy = new SparseBytes()
-    copy.#size = this.#size
-    copy.#pages = new Map(this.#pages)
-    for (const bytes of [this, copy]) {
-      bytes.#isShared = true
-      bytes.#own = undefined
-    }
-    return copy
+    this.#isListShared = true
+    this.#isShared = true
+    this.#own = undefined
+    return new SparseBytes(this)
   }
 
-  /** A page that may be changed. */
-  #pageAt(index: number): Uint8Array {
+  /** The memory of a page that may be changed, up to `end` at least. */
+  #pageAt(index: number, end: number): Uint8Array {
     const page = this.#pages.get(index)
-    if (page !== undefined && !(this.#isShared && this.#own?.has(index) !== true)) return page
-    const own = page === undefined ? allocate(PAGE_BYTES) : copyOf(page)
-    this.#pages.set(index, own)
+    const length = page?.length ?? 0
+    const isOwn = !this.#isShared || this.#own?.has(index) === true
+    if (page !== undefined && isOwn && length >= end) return page
+    const own = allocate(Math.max(length, roundUp(end)))
+    if (page !== undefined) own.set(page)
+    own.fill(0, length)
+    this.#changeList().set(index, own)
     if (this.#isShared) (this.#own ??= new Set()).add(index)
     return own
   }
+
+  #changeList(): Map<number, Uint8Array> {
+    if (this.#isListShared) {
+      this.#pages = new Map(this.#pages)
+      this.#isListShared = false
+    }
+    return this.#pages
+  }
+}
+
+/** Most files are small, and pages are copied often. */
+function roundUp(length: number): number {
+  let rounded = 512
+  while (rounded < length) rounded *= 2
+  return rounded
 }

@@ -16,6 +16,10 @@ export class Trace {
     return this.#lines.slice(-this.#limit)
   }
 
+  get isOff(): boolean {
+    return this.#limit === 0
+  }
+
   begins(now: number, operation: Operation): void {
     if (this.#limit === 0) return
     this.add(now, operation, operation.delayMs > 0 ? `begins, and takes ${operation.delayMs} ms` : 'begins')

@@ -1,6 +1,6 @@
 import { noProgress } from '../../errors.js'
 import type { FileDescription } from './file-description.js'
-import { SyncOperation, WriteOperation } from './file-operations.js'
+import { syncOperation, writeOperation } from './file-effects.js'
 import type { Operation } from './operation.js'
 import { SimFile } from './sim-file.js'
 import type { SimProcess } from './sim-process.js'
@@ -122,9 +122,9 @@ class Trip {
     if (this.#written < this.#source.length) {
       const rest = this.#written === 0 ? this.#source : this.#source.subarray(this.#written)
       const position = this.#position + this.#written
-      return new WriteOperation(this.#process, this.#description, rest, position, this.#syncs === 'own')
+      return writeOperation(this.#process, this.#description, rest, position, this.#syncs === 'own')
     }
-    return this.#isSynced ? undefined : new SyncOperation(this.#process, this.#description, 'dataSync')
+    return this.#isSynced ? undefined : syncOperation(this.#process, this.#description, 'dataSync')
   }
 
   #take(result: number | void): void {
