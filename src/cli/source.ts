@@ -110,7 +110,7 @@ export class JournalSource {
   async examine(gaps: GapPolicy): Promise<Findings> {
     const { path, file, kernel, mark } = this
     try {
-      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, mark, { gaps }))
+      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, mark, gaps))
     } catch (error) {
       throw storageFailure(error, `cannot read journal ${quote(path)}`, { path })
     }

@@ -73,9 +73,7 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
     try {
       yield* lockDescription(storage, file, path, attempt)
       const recovered: Recovered = { storage, path, file, origin: 0 }
-      const findings = yield* examine(recovered, kernel, yield* readMark(storage, markPath(path), facts), {
-        gaps: 'skip',
-      })
+      const findings = yield* examine(recovered, kernel, yield* readMark(storage, markPath(path), facts), 'skip')
       if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)
       const saved = yield* saveTail(storage, path, { file, from: 0, to: findings.fileSize }, kernel, fileMode)
       yield* startOver(recovered, findings, fileMode)
