@@ -111,7 +111,7 @@ export class JournalSource {
     const { path, file, kernel, mark } = this
     try {
       const { size } = await file.stat()
-      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, size, mark, { gaps }))
+      return await run(examine({ storage: nodeStorage, path, file, origin: 0 }, kernel, size, mark, gaps))
     } catch (error) {
       throw storageFailure(error, `cannot read journal ${quote(path)}`, { path })
     }

@@ -34,7 +34,7 @@ export interface FrameCursorOptions {
   readonly payloadBytesMax?: number
   readonly tooLarge?: (lsn: number, payloadBytes: number) => Error
   /** Reads the next chunk meanwhile, where `advance` waits. */
-  readonly ahead?: ReadAhead | undefined
+  readonly ahead?: ReadAhead
 }
 
 /** A valid frame that is longer than a chunk. */

@@ -1,8 +1,10 @@
 import { crc32c } from '../checksum/crc32c.js'
+import { errnoOf } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, OpenMode, Storage, StorageFile } from '../storage/storage.js'
 import { unlinkQuietly } from '../storage/unlink-quietly.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
+import { markPath } from './names.js'
 
 /*
  * The durable mark, `<name>.mark` (FORMAT.md, "The mark"): two slots, written in turn, so that a torn write leaves the
@@ -117,6 +119,22 @@ export function* readMark(
 export function gapLimit(reading: MarkReading, isAllowed: boolean): number {
   if (reading.state === 'bound') return reading.mark.gapFreeLsn
   return isAllowed ? Infinity : 0
+}
+
+/**
+ * The same for a reader of the open `file`, at the `path` by which it was opened. A journal that this project has taken over
+ * knows its own gaps, and has no others.
+ */
+export function* readGapLimit(storage: Storage, path: string, file: StorageFile, isAllowed: boolean): Steps<number> {
+  let reading: MarkReading = { state: 'absent' }
+  try {
+    const mark = markPath(yield* call(storage, 'realPath', path))
+    reading = yield* readMark(storage, mark, yield* call(file, 'stat'))
+  } catch (error) {
+    // Renamed or removed since it was opened: then nothing is known of it.
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  return gapLimit(reading, isAllowed)
 }
 
 /** At most this long, or this many bytes, does the mark lag behind a busy journal. */

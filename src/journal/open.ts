@@ -195,7 +195,7 @@ function* recover(
   let resumed: MarkKeeper | undefined
   try {
     const reading = yield* readMark(storage, markPath(path), facts, kernel.bytes)
-    const findings = yield* examine(recovered, kernel, facts.size, reading, { gaps, signal, memory })
+    const findings = yield* examine(recovered, kernel, facts.size, reading, gaps, signal)
     const refused = refusal(findings, path, onDamage, gaps)
     if (refused !== undefined) throw refused
     signal?.throwIfAborted()

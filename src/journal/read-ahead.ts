@@ -35,7 +35,7 @@ export class ReadAhead {
   #reading: Reading | undefined
 
   /** `headBytes` is the length of a chunk, and of what may stand in front of it. `onIdle` is called when a read has ended. */
-  constructor(file: StorageFile, memory: KernelPool, headBytes: number, onIdle: () => void = () => {}) {
+  constructor(file: StorageFile, memory: KernelPool, headBytes: number, onIdle: () => void) {
     this.#file = file
     this.#memory = memory
     this.#headBytes = headBytes
@@ -75,16 +75,6 @@ export class ReadAhead {
   /** The file may have changed: what was read ahead is not to be used. */
   forget(): void {
     this.#reading?.spoil()
-  }
-
-  /** Gives the memory back when nothing is read into it any more. It must not be consumed any more. */
-  *end(): Steps<void> {
-    try {
-      if (this.#reading !== undefined && this.isBusy) yield* call(this.#reading, 'end')
-    } catch {
-      // Nobody needs it.
-    }
-    this.release()
   }
 
   /** Gives the memory back. Not while it is busy, or consumed. */

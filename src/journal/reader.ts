@@ -1,16 +1,16 @@
 import { resolve } from 'node:path'
 
 import type { Kernel } from '../checksum/kernel.js'
-import { type ErrorCode, FsysError, errnoOf, invalidArgument, storageFailure } from '../errors.js'
+import { type ErrorCode, FsysError, invalidArgument, storageFailure } from '../errors.js'
 import { CHECKSUM_BYTES, HEADER_BYTES, type TailState } from '../frame/frame.js'
 import { type Lsn, asLsn } from '../lsn.js'
-import { call, type Steps, run, runSync } from '../storage/steps.js'
+import { type Steps, run, runSync } from '../storage/steps.js'
 import type { Advice, Storage, StorageFile } from '../storage/storage.js'
 import { CHUNK_BYTES, FrameCursor, readFrame } from './frame-cursor.js'
-import { type MarkReading, gapLimit, readMark } from './mark.js'
-import { markPath } from './names.js'
+import { readGapLimit } from './mark.js'
 import { type ReaderOptions, type Settled, settlePath, settleReaderOptions } from './options.js'
 import { ReadAhead } from './read-ahead.js'
+import { readFailure, readRefusal, tooLargeToRead } from './reader-errors.js'
 import { Batch, type RecordBatch } from './record-batch.js'
 import { checkAdvice } from './space-hints.js'
 
@@ -101,7 +101,7 @@ export class JournalReader implements Disposable {
     this.#cursor = new FrameCursor(file, this.#kernel, {
       from: 0,
       fileSize,
-      skipGapsBelow: () => this.#gapLimit(),
+      skipGapsBelow: () => readGapLimit(options.storage, this.#absolutePath, file, options.gaps === 'skip'),
       wantsLargePayloads: true,
       payloadBytesMax: options.recordBytesMax,
       tooLarge: this.#tooLarge,
@@ -341,20 +341,6 @@ export class JournalReader implements Disposable {
     return new Batch(copy, copiedOffsets, (lsnOffset + start) as Lsn)
   }
 
-  /** A journal that this project has taken over knows its own gaps, and has no others. */
-  *#gapLimit(): Steps<number> {
-    const { storage, gaps } = this.#options
-    let reading: MarkReading = { state: 'absent' }
-    try {
-      const path = markPath(yield* call(storage, 'realPath', this.#absolutePath))
-      reading = yield* readMark(storage, path, yield* call(this.#file, 'stat'))
-    } catch (error) {
-      // Renamed or removed since it was opened: then nothing is known of it.
-      if (errnoOf(error) !== 'ENOENT') throw error
-    }
-    return gapLimit(reading, gaps === 'skip')
-  }
-
   *#advance(): Steps<boolean> {
     this.#check()
     this.#isBusy = true
@@ -397,21 +383,13 @@ export class JournalReader implements Disposable {
   }
 
   #refusal(code: ErrorCode, reason: string): FsysError {
-    const path = this.#path
-    return new FsysError(code, `cannot read journal ${JSON.stringify(path)}: ${reason}`, { path })
+    return readRefusal(this.#path, code, reason)
   }
 
   #failure(error: unknown): unknown {
-    return storageFailure(error, `cannot read journal ${JSON.stringify(this.#path)}`, { path: this.#path })
+    return readFailure(this.#path, error)
   }
 
-  readonly #tooLarge = (lsn: number, payloadBytes: number): FsysError => {
-    const path = this.#path
-    return new FsysError(
-      'ERR_FSYS_RECORD_TOO_LARGE',
-      `cannot read journal ${JSON.stringify(path)}: the record at LSN ${lsn} has ${payloadBytes} bytes, over the limit of ` +
-        `${this.#options.recordBytesMax}`,
-      { path, lsn },
-    )
-  }
+  readonly #tooLarge = (lsn: number, payloadBytes: number): FsysError =>
+    tooLargeToRead(this.#path, lsn, payloadBytes, this.#options.recordBytesMax)
 }

@@ -1,4 +1,3 @@
-import type { KernelPool } from '../checksum/kernel-pool.js'
 import type { Kernel } from '../checksum/kernel.js'
 import { FsysError, errnoOf } from '../errors.js'
 import { HEADER_BYTES, type HeaderVerdict, type TailState, isRecoverable, judgeHeader } from '../frame/frame.js'
@@ -7,7 +6,6 @@ import type { Storage, StorageFile } from '../storage/storage.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 import { FrameCursor } from './frame-cursor.js'
 import { type MarkKeeper, type MarkReading, gapLimit } from './mark.js'
-import { ReadAhead } from './read-ahead.js'
 import { type SavedTail, saveTail } from './saved-tail.js'
 
 /** What an open does with zero gaps in a file that has no mark of ours. */
@@ -59,38 +57,25 @@ export interface Recovered {
   readonly origin: number
 }
 
-export interface ExamineOptions {
-  readonly gaps: GapPolicy
-  /** Gives up where this says so: nothing has been changed by then. */
-  readonly signal?: AbortSignal | undefined
-  /** Where what is read ahead goes, if this waits. Without it, nothing is. */
-  readonly memory?: KernelPool
-}
-
-/** Reads the whole file. */
+/** Reads the whole file. Gives up where the signal says so: nothing has been changed by then. */
 export function* examine(
   { file, origin }: Recovered,
   kernel: Kernel,
   fileSize: number,
   mark: MarkReading,
-  { gaps, signal, memory }: ExamineOptions,
+  gaps: GapPolicy,
+  signal?: AbortSignal,
 ): Steps<Findings> {
-  const ahead = memory === undefined ? undefined : new ReadAhead(file, memory, kernel.bytes.length)
   const cursor = new FrameCursor(file, kernel, {
     from: origin,
     fileSize,
     skipGapsBelow: gapLimit(mark, gaps === 'skip'),
     wantsLargePayloads: false,
-    ahead,
   })
   let records = 0
-  try {
-    while (yield* cursor.advance()) {
-      signal?.throwIfAborted()
-      records += cursor.large === undefined ? cursor.count : 1
-    }
-  } finally {
-    yield* ahead?.end() ?? nothing()
+  while (yield* cursor.advance()) {
+    signal?.throwIfAborted()
+    records += cursor.large === undefined ? cursor.count : 1
   }
   const tailState = cursor.tailState as TailState
   const isFrameFirst = records > 0 && cursor.gapCount === 0

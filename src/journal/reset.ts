@@ -74,7 +74,7 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
       yield* lockDescription(storage, file, path, attempt)
       const recovered: Recovered = { storage, path, file, origin: 0 }
       const mark = yield* readMark(storage, markPath(path), facts)
-      const findings = yield* examine(recovered, kernel, facts.size, mark, { gaps: 'skip' })
+      const findings = yield* examine(recovered, kernel, facts.size, mark, 'skip')
       if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)
       const saved = yield* saveTail(storage, path, { file, from: 0, to: findings.fileSize }, kernel, fileMode)
       yield* startOver(recovered, findings, fileMode)
