@@ -80,6 +80,7 @@ static bool export_all(struct addon *addon, napi_value exports) {
   bool is_fine = export_functions(addon, exports, common_functions) &&
                  export_functions(addon, exports, file_functions) &&
                  export_functions(addon, exports, write_functions) &&
+                 export_functions(addon, exports, replace_functions) &&
                  export_functions(addon, exports, engine_functions) &&
                  napi_set_named_property(addon->env, exports, "interfaceVersion",
                                          number(addon->env, INTERFACE_VERSION)) == napi_ok;
