@@ -156,6 +156,10 @@ export function noProgress(syscall: string): NodeJS.ErrnoException {
 }
 
 /** An error as the operating system would have it, where it is found out before it is asked. */
-export function systemFailure(code: 'ELOOP' | 'EISDIR', text: string, path: string): NodeJS.ErrnoException {
+export function systemFailure(
+  code: 'ELOOP' | 'EISDIR' | 'ENOTDIR' | 'ENOENT',
+  text: string,
+  path: string,
+): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${text}, '${path}'`), { code, path })
 }

@@ -1,6 +1,9 @@
 export { type ErrorCode, FsysError } from './errors.js'
 export type { TailState } from './frame/frame.js'
 export { PAYLOAD_BYTES_MAX } from './frame/frame.js'
+export type { KeptAttributes } from './handle/attributes.js'
+export type { Copied, CopyPrimitive } from './handle/copy-file.js'
+export type { HoleOutcome } from './handle/file-changes.js'
 export { type Handle, createHandle } from './handle/handle.js'
 export type { DurabilityPrimitive, Method } from './handle/method.js'
 export type { HandleOptions, WriteOptions } from './handle/options.js'
@@ -30,3 +33,5 @@ export type {
   PlatformFacts,
 } from './platform/facts.js'
 export { type ProbeOptions, probe } from './platform/probe.js'
+export { type Quick, quick } from './quick.js'
+export type { FileFacts } from './storage/storage.js'

@@ -1,17 +1,40 @@
 import { FsysError, errnoOf, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { StorageDirectory, StorageFile } from '../storage/storage.js'
-import { writeWhole } from '../storage/whole.js'
+import { keepAttributes, type KeptAttributes } from './attributes.js'
+import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
-import type { Place } from './scope.js'
-import type { ByteSource } from './source.js'
+import { atPlace, type Place } from './scope.js'
+import { AbortableSource, type ByteSource } from './source.js'
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
   /** The permissions of a file that was not there, before the process's umask. */
   readonly mode: number
-  readonly signal: AbortSignal | undefined
+  /** What the new file keeps of the old one. Default 'permissions'. */
+  readonly keeps?: 'permissions' | 'attributes'
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What fills a draft. */
+export type FillDraft = (file: StorageFile, draft: string) => Steps<void>
+
+/** Replaces what a path leads to. The source is told when nobody wants more of it. */
+export function* replacePath(
+  context: HandleContext,
+  path: string,
+  source: ByteSource,
+  options: ReplaceOptions,
+): Steps<KeptAttributes> {
+  const { signal } = options
+  try {
+    const ending = signal === undefined ? source : new AbortableSource(source, signal)
+    return yield* atPlace(context.scope, path, 'follow', (place) => replaceFile(context, place, ending, options))
+  } catch (error) {
+    yield* endSource(source, signal)
+    throw error
+  }
 }
 
 /**
@@ -23,43 +46,77 @@ export function* replaceFile(
   place: Place,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<void> {
-  const draft = yield* writeDraft(context, place, source, options)
+): Steps<KeptAttributes> {
+  const { draft, kept } = yield* writeDraft(context, place, source, options)
   yield* publishDraft(place, draft, options.signal)
-  yield* confirmNames(place.directory, place.name)
+  yield* confirmNames(context, place.directory, place.name)
+  return kept
 }
 
-/** The first step: writes and syncs the draft, which nobody takes for the file yet. Returns its name in the directory. */
-export function* writeDraft(
+/** A file that waits for its name. */
+export interface Draft {
+  /** Its name until then, in the same directory. */
+  readonly draft: string
+  readonly kept: KeptAttributes
+}
+
+/** The first step: writes and syncs a draft, which nobody takes for the file yet. */
+export function writeDraft(
   context: HandleContext,
-  { directory, name, facts }: Place,
+  place: Place,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<string> {
-  if (facts !== undefined && !facts.isFile) throw systemFailure('EISDIR', 'it is not a regular file', name)
+): Steps<Draft> {
+  return makeDraft(context, place, options, function* fill(file, name) {
+    const direct = yield* context.durability.openDirect(place.directory, name)
+    try {
+      const { notDirect } = yield* writeContent({ file, direct }, source, () => options.signal?.throwIfAborted())
+      if (notDirect !== undefined) context.durability.fallBack(notDirect)
+    } finally {
+      if (direct !== undefined) yield* closeQuietly(direct)
+    }
+  })
+}
+
+/** Makes a draft that something else fills than a source. */
+export function* makeDraft(
+  context: HandleContext,
+  { directory, name, facts, isForDirectory }: Place,
+  { mode, keeps }: ReplaceOptions,
+  fill: FillDraft,
+): Steps<Draft> {
+  if (name === '.' || isForDirectory || facts?.isFile === false) throw notAFile(name)
   yield* context.sweeper.sweepOnce(directory)
   const { owners } = context.storage
   const draft = draftName(owners.self(), owners.token())
-  // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like).
-  const permissions = facts === undefined ? options.mode : facts.permissions & 0o777
+  // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). Bits for
+  // another owner's group wait until it is that owner's.
+  const keepsAll = keeps === 'attributes'
+  const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777
   const file = yield* call(directory, 'open', draft, 'create', permissions)
   try {
     // Before there is any content: nobody may read it who could not read the old file, not for a moment.
-    const hasNewAttributes = facts !== undefined && (yield* ensurePermissions(file, permissions))
-    yield* fill(file, source, options.signal)
+    let hasNewAttributes = facts !== undefined && (yield* ensurePermissions(file, permissions))
+    yield* fill(file, draft)
+    let kept: KeptAttributes = NOTHING_KEPT
+    if (keepsAll && facts !== undefined) {
+      kept = yield* keepAttributes(file, facts)
+      hasNewAttributes = true
+    }
     yield* context.durability.sync(file, hasNewAttributes)
     yield* call(file, 'close')
+    return { draft, kept }
   } catch (error) {
     yield* closeQuietly(file)
     yield* discardDraft(directory, draft)
     throw error
   }
-  return draft
 }
 
+const NOTHING_KEPT: KeptAttributes = { owner: false }
+
 /** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
-export function* publishDraft(place: Place, draft: string, signal: AbortSignal | undefined): Steps<void> {
-  const { directory, name } = place
+export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {
   try {
     signal?.throwIfAborted()
     yield* call(directory, 'rename', draft, directory, name)
@@ -73,13 +130,13 @@ export function* publishDraft(place: Place, draft: string, signal: AbortSignal |
  * The last step: makes the names in a directory durable. One sync serves many files. Fails with ERR_FSYS_UNCONFIRMED, because
  * what was to be done is done.
  */
-export function* confirmNames(directory: StorageDirectory, what: string): Steps<void> {
+export function* confirmNames(context: HandleContext, directory: StorageDirectory, what: string): Steps<void> {
   try {
-    yield* call(directory, 'sync')
+    yield* context.durability.syncNames(directory)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === undefined) throw error
-    const message = `cannot confirm ${JSON.stringify(what)}: it is in place, but a power cut may undo that, as syncing the directory ${JSON.stringify(directory.path)} has failed: ${(error as Error).message}`
+    const message = `${JSON.stringify(what)} is done, but not confirmed: a power cut may undo it, as syncing the directory ${JSON.stringify(directory.path)} has failed: ${(error as Error).message}`
     throw new FsysError('ERR_FSYS_UNCONFIRMED', message, { path: directory.path, errno, cause: error })
   }
 }
@@ -93,6 +150,10 @@ export function* discardDraft(directory: StorageDirectory, draft: string): Steps
   }
 }
 
+export function notAFile(name: string): NodeJS.ErrnoException {
+  return systemFailure('EISDIR', 'it is not a regular file', name)
+}
+
 /** The umask may have taken bits away. True if it had. */
 function* ensurePermissions(file: StorageFile, permissions: number): Steps<boolean> {
   if ((yield* call(file, 'stat')).permissions === permissions) return false
@@ -100,18 +161,17 @@ function* ensurePermissions(file: StorageFile, permissions: number): Steps<boole
   return true
 }
 
-function* fill(file: StorageFile, source: ByteSource, signal: AbortSignal | undefined): Steps<void> {
-  let position = 0
-  for (;;) {
-    signal?.throwIfAborted()
-    const piece = yield* call(source, 'next')
-    if (piece === undefined) return
-    yield* writeWhole(file, piece, position)
-    position += piece.length
+/** Tells the source that nobody wants more. Not waited for after an abort: it may be what hangs. */
+function* endSource(source: ByteSource, signal: AbortSignal | undefined): Steps<void> {
+  try {
+    if (signal?.aborted) void source.close().catch(() => undefined)
+    else yield* call(source, 'close')
+  } catch {
+    // The failure that led here is the one to tell.
   }
 }
 
-function* closeQuietly(file: StorageFile): Steps<void> {
+export function* closeQuietly(file: StorageFile): Steps<void> {
   try {
     yield* call(file, 'close')
   } catch {

@@ -1,39 +1,268 @@
+import { checkBytes, encodeText, wholeNumber } from '../checks.js'
 import type { Steps } from '../storage/steps.js'
-import { replaceFile } from './atomic-write.js'
+import type { FileFacts } from '../storage/storage.js'
+import { replacePath } from './atomic-write.js'
+import type { KeptAttributes } from './attributes.js'
+import { copyFile, type Copied } from './copy-file.js'
+import {
+  appendToFile,
+  type HoleOutcome,
+  punchHoleInFile,
+  syncPath,
+  truncateFile,
+  writeInFile,
+  writeZerosInFile,
+} from './file-changes.js'
+import { findFacts, readFile, readRange, statPath } from './file-reads.js'
 import { HandleLife } from './handle-life.js'
+import { deleteFile, renamePath } from './names.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
-import { atPlace } from './scope.js'
 import { type Data, sourceOf, type StreamedData } from './source.js'
 
-/** What a handle does with files. */
+type Path = string | URL
+
+/**
+ * What a handle does with files. Everything that changes something is durable when it resolves, or when the blocking twin
+ * returns. A symbolic link at the end of a path is followed, except by `delete` and `rename`.
+ *
+ * All reject with a FsysError of code ERR_FSYS_NOT_FOUND, ERR_FSYS_NOT_A_FILE, ERR_FSYS_ACCESS, ERR_FSYS_READ_ONLY,
+ * ERR_FSYS_NO_SPACE, ERR_FSYS_OUTSIDE_ROOT, ERR_FSYS_BAD_NAME, ERR_FSYS_LINKS, ERR_FSYS_IO or ERR_FSYS_CLOSED as it happens,
+ * and with a TypeError or RangeError for bad arguments. ERR_FSYS_UNCONFIRMED means of all: it is done, but the directory
+ * could not be synced, so that a power cut may undo it.
+ */
 export abstract class FileCalls extends HandleLife {
   /**
    * Replaces a file, or makes it: atomically, so that everybody, also after a crash, sees the old content or the new one and
-   * never a mixture; and durably: when it resolves, the new content survives power loss. A symbolic link is followed, and what
-   * it leads to is replaced. The replaced file keeps its permission bits; its owner and its times are new, and other hard
-   * links keep the old content.
+   * never a mixture; and durably: when it resolves, the new content survives power loss. The replaced file keeps its
+   * permission bits; its owner and its times are new, and other hard links keep the old content.
    *
    * Bytes must not change until it has resolved. What comes in pieces is taken as fast as it can be written.
    *
-   * Rejects with the old file in place and nothing left over: with a FsysError of code ERR_FSYS_NO_SPACE, ERR_FSYS_ACCESS,
-   * ERR_FSYS_NOT_FOUND (no such directory), ERR_FSYS_NOT_A_FILE, ERR_FSYS_OUTSIDE_ROOT, ERR_FSYS_READ_ONLY, ERR_FSYS_LINKS,
-   * ERR_FSYS_BAD_NAME, ERR_FSYS_IO or ERR_FSYS_CLOSED; with what the source has thrown; with the signal's reason. But with
-   * ERR_FSYS_UNCONFIRMED the new content is in place, and a power cut may undo that.
+   * When it rejects, the old file is in place and nothing is left over (but see ERR_FSYS_UNCONFIRMED); what the source has
+   * thrown, and the signal's reason, come as they are.
    */
-  async write(path: string | URL, data: Data | StreamedData, options?: WriteOptions): Promise<void> {
-    await this.wait('write', path, this.#write('write', path, data, options))
+  async write(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<void> {
+    await this.wait('write', path, this.#replace('write', path, data, options))
   }
 
   /** As `write`, blocking: no async iterable, and no signal. */
-  writeSync(path: string | URL, data: Data | Iterable<Data>, options?: WriteOptions): void {
-    this.block('write', path, this.#write('writeSync', path, data, options))
+  writeSync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): void {
+    this.block('write', path, this.#replace('writeSync', path, data, options))
   }
 
-  *#write(caller: string, path: string | URL, data: Data | StreamedData, options?: WriteOptions): Steps<void> {
-    const { mode, signal } = settleWriteOptions(caller, options)
-    const source = sourceOf(data)
-    yield* atPlace(this.context.scope, this.context.scope.settle(path), 'follow', (place) =>
-      replaceFile(this.context, place, source, { mode, signal }),
-    )
+  /**
+   * As `write`, and the new file also keeps the owner of the old one, where that is permitted (what it resolves to says
+   * whether), all its mode bits, and its times. Extended attributes and access control lists are not kept.
+   */
+  async writeCopy(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<KeptAttributes> {
+    return await this.wait('write', path, this.#replace('writeCopy', path, data, options))
   }
+
+  writeCopySync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): KeptAttributes {
+    return this.block('write', path, this.#replace('writeCopySync', path, data, options))
+  }
+
+  /**
+   * Writes at the end of a file, which is made if there is none. Not atomic: a crash before it resolves, or an error, can
+   * leave a part of the data there, or zeros in its place. Calls at the same time, in other processes too, do not overwrite
+   * each other. For records, use a journal.
+   */
+  async append(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): Promise<void> {
+    await this.wait('append to', path, this.#append(path, data, options))
+  }
+
+  appendSync(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): void {
+    this.block('append to', path, this.#append(path, data, options))
+  }
+
+  /** Writes into a file that is there, in place. Not atomic: a crash or an error can leave some of it old and some new. */
+  async writeAt(path: Path, offset: number, data: Data): Promise<void> {
+    await this.wait('write into', path, this.#writeAt(path, offset, data))
+  }
+
+  writeAtSync(path: Path, offset: number, data: Data): void {
+    this.block('write into', path, this.#writeAt(path, offset, data))
+  }
+
+  /** All of a file. Of a file that is only ever replaced (`write`), that is one version of it. */
+  async read(path: Path): Promise<Buffer> {
+    return await this.wait('read', path, readFile(this.context, this.settle(path)))
+  }
+
+  readSync(path: Path): Buffer {
+    return this.block('read', path, readFile(this.context, this.settle(path)))
+  }
+
+  /** So many bytes from an offset on; fewer where the file ends. */
+  async readAt(path: Path, offset: number, length: number): Promise<Buffer> {
+    return await this.wait('read', path, this.#readAt(path, offset, length))
+  }
+
+  readAtSync(path: Path, offset: number, length: number): Buffer {
+    return this.block('read', path, this.#readAt(path, offset, length))
+  }
+
+  /**
+   * Copies a file, atomically and durably as `write` does; a new file gets the permission bits of the source, one that is
+   * replaced keeps its own. Resolves to how much that was, and what it was copied by: reflinks where the file system has
+   * them, else within the kernel, else by reading and writing.
+   */
+  async copy(from: Path, to: Path, options: { readonly signal?: AbortSignal } = {}): Promise<Copied> {
+    const steps = copyFile(this.context, this.settle(from), this.settle(to), settleWriteOptions('copy', options).signal)
+    return await this.wait('copy', from, steps)
+  }
+
+  copySync(from: Path, to: Path): Copied {
+    return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)))
+  }
+
+  /** Removes a file, or a symbolic link itself. Resolves to false if there was nothing. */
+  async delete(path: Path): Promise<boolean> {
+    return await this.wait('delete', path, deleteFile(this.context, this.settle(path)))
+  }
+
+  deleteSync(path: Path): boolean {
+    return this.block('delete', path, deleteFile(this.context, this.settle(path)))
+  }
+
+  /** Cuts a file, or makes it longer by zeros. */
+  async truncate(path: Path, size: number): Promise<void> {
+    await this.wait('truncate', path, truncateFile(this.context, this.settle(path), checkOffset('size', size)))
+  }
+
+  truncateSync(path: Path, size: number): void {
+    this.block('truncate', path, truncateFile(this.context, this.settle(path), checkOffset('size', size)))
+  }
+
+  /**
+   * Gives a file, a directory or a symbolic link another path, where it replaces what is there: atomically. The content of a
+   * file is synced first; what is in a directory is not. ERR_FSYS_CROSS_DEVICE: the two are on different file systems.
+   */
+  async rename(from: Path, to: Path): Promise<void> {
+    await this.wait('rename', from, renamePath(this.context, this.settle(from), this.settle(to)))
+  }
+
+  renameSync(from: Path, to: Path): void {
+    this.block('rename', from, renamePath(this.context, this.settle(from), this.settle(to)))
+  }
+
+  /**
+   * Makes a range read as zeros and gives its room back to the file system; the size stays. Resolves to 'zeros' where that
+   * cannot be done, and zeros were written instead. Not atomic.
+   */
+  async punchHole(path: Path, offset: number, length: number): Promise<HoleOutcome> {
+    return await this.wait('punch a hole into', path, this.#punchHole(path, offset, length))
+  }
+
+  punchHoleSync(path: Path, offset: number, length: number): HoleOutcome {
+    return this.block('punch a hole into', path, this.#punchHole(path, offset, length))
+  }
+
+  /** Writes zeros, past the end of the file too. Their room is taken. Not atomic. */
+  async writeZeros(path: Path, offset: number, length: number): Promise<void> {
+    await this.wait('write zeros into', path, this.#writeZeros(path, offset, length))
+  }
+
+  writeZerosSync(path: Path, offset: number, length: number): void {
+    this.block('write zeros into', path, this.#writeZeros(path, offset, length))
+  }
+
+  /** Whether there is something at the path. A symbolic link that leads nowhere is nothing. */
+  async exists(path: Path): Promise<boolean> {
+    return (await this.wait('look at', path, findFacts(this.context, this.settle(path)))) !== undefined
+  }
+
+  existsSync(path: Path): boolean {
+    return this.block('look at', path, findFacts(this.context, this.settle(path))) !== undefined
+  }
+
+  /** What is at the path. */
+  async stat(path: Path): Promise<FileFacts> {
+    return await this.wait('look at', path, statPath(this.context, this.settle(path)))
+  }
+
+  statSync(path: Path): FileFacts {
+    return this.block('look at', path, statPath(this.context, this.settle(path)))
+  }
+
+  /** Whether there is a regular file at the path. */
+  async isFile(path: Path): Promise<boolean> {
+    return (await this.wait('look at', path, findFacts(this.context, this.settle(path))))?.isFile === true
+  }
+
+  isFileSync(path: Path): boolean {
+    return this.block('look at', path, findFacts(this.context, this.settle(path)))?.isFile === true
+  }
+
+  /** Whether there is a directory at the path. */
+  async isDirectory(path: Path): Promise<boolean> {
+    return (await this.wait('look at', path, findFacts(this.context, this.settle(path))))?.isDirectory === true
+  }
+
+  isDirectorySync(path: Path): boolean {
+    return this.block('look at', path, findFacts(this.context, this.settle(path)))?.isDirectory === true
+  }
+
+  /**
+   * Makes what others have written to a file durable, and its name; or the names in a directory, and its own. What was lost
+   * before by a sync that failed, anybody's, is not brought back by one that succeeds.
+   */
+  async sync(path: Path): Promise<void> {
+    await this.wait('sync', path, syncPath(this.context, this.settle(path)))
+  }
+
+  syncSync(path: Path): void {
+    this.block('sync', path, syncPath(this.context, this.settle(path)))
+  }
+
+  #replace(
+    caller: string,
+    path: Path,
+    data: Data | StreamedData,
+    options: WriteOptions | undefined,
+  ): Steps<KeptAttributes> {
+    const settled = settleWriteOptions(caller, options)
+    const [name, source] = [this.settle(path), sourceOf(data)]
+    const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
+    return replacePath(this.context, name, source, { ...settled, keeps })
+  }
+
+  #append(path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {
+    const { mode } = settleWriteOptions('appendSync', options)
+    return appendToFile(this.context, this.settle(path), bytesOf(data), mode)
+  }
+
+  #writeAt(path: Path, offset: number, data: Data): Steps<void> {
+    return writeInFile(this.context, this.settle(path), checkOffset('offset', offset), bytesOf(data))
+  }
+
+  #readAt(path: Path, offset: number, length: number): Steps<Buffer> {
+    checkRange(offset, length)
+    return readRange(this.context, this.settle(path), offset, length)
+  }
+
+  #punchHole(path: Path, offset: number, length: number): Steps<HoleOutcome> {
+    checkRange(offset, length)
+    return punchHoleInFile(this.context, this.settle(path), offset, length)
+  }
+
+  #writeZeros(path: Path, offset: number, length: number): Steps<void> {
+    checkRange(offset, length)
+    return writeZerosInFile(this.context, this.settle(path), offset, length)
+  }
+}
+
+function bytesOf(data: Data): Uint8Array {
+  if (typeof data === 'string') return encodeText(data, 'what is written')
+  checkBytes(data, 'what is written')
+  return data
+}
+
+function checkOffset(name: string, value: number): number {
+  return wholeNumber(name, value, 0, Number.MAX_SAFE_INTEGER)
+}
+
+function checkRange(offset: number, length: number): void {
+  checkOffset('offset', offset)
+  wholeNumber('length', length, 0, Number.MAX_SAFE_INTEGER - offset)
 }

@@ -24,6 +24,11 @@ export abstract class HandleLife {
     this.close()
   }
 
+  /** The path, fit to be walked. Throws for one that leads outside whatever is on the disk. */
+  protected settle(path: string | URL): string {
+    return this.context.scope.settle(path)
+  }
+
   /** Makes a call that waits. The verb is for messages: 'cannot write "a"'. */
   protected async wait<Result>(verb: string, path: string | URL, steps: Steps<Result>): Promise<Result> {
     this.#begin(verb, path)

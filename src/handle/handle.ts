@@ -1,10 +1,19 @@
+import { join } from 'node:path'
+
 import { storageFailure } from '../errors.js'
+import type { Journal } from '../journal/journal.js'
+import { openJournal, openJournalSync } from '../journal/open-journal.js'
+import type { JournalOptions } from '../journal/options.js'
+import { call, type Steps } from '../storage/steps.js'
+import type { Storage } from '../storage/storage.js'
+import { DIRECT_ALIGNMENT_BYTES } from './content.js'
+import type { HandleContext } from './context.js'
 import { Durability } from './durability.js'
 import { FileCalls } from './file-calls.js'
 import type { DurabilityPrimitive, Method } from './method.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
-import { WholeScope } from './scope.js'
+import { atPlace, type Scope, WholeScope } from './scope.js'
 import { Sweeper } from './sweeper.js'
 
 /**
@@ -13,20 +22,41 @@ import { Sweeper } from './sweeper.js'
  * Throws a FsysError of code ERR_FSYS_NOT_FOUND or ERR_FSYS_ACCESS if the root cannot be opened; a TypeError for bad options.
  */
 export function createHandle(options?: HandleOptions): Handle {
-  const { method, root, storage } = settleHandleOptions(options)
-  const durability = new Durability(method)
-  const sweeper = new Sweeper(storage)
-  if (root === undefined) return new Handle({ storage, scope: new WholeScope(storage), sweeper, durability })
+  const { method, root, storage, mode } = settleHandleOptions(options)
+  const durability = new Durability(method, mode === 'dev' ? warn : undefined)
+  const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
+  return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
+}
+
+function openRoot(storage: Storage, root: string): Scope {
   try {
-    const scope = new RootedScope(storage, root, storage.openDirectorySync(root))
-    return new Handle({ storage, scope, sweeper, durability })
+    return new RootedScope(root, storage.openDirectorySync(root))
   } catch (error) {
     throw storageFailure(error, `cannot make a handle with the root ${JSON.stringify(root)}`, { path: root })
   }
 }
 
+function warn(reason: string): void {
+  process.emitWarning(reason, { type: 'FsysWarning', code: 'FSYS_FALLBACK' })
+}
+
 /** Durable work with files. Made by `createHandle`. */
 export class Handle extends FileCalls {
+  /** Whose diagnostics it gives: in 'dev', a warning of the process for each thing that it has to do without. */
+  readonly mode: 'dev' | 'prod'
+  readonly #givenStorage: Storage | undefined
+
+  constructor(context: HandleContext, mode: 'dev' | 'prod', givenStorage: Storage | undefined) {
+    super(context)
+    this.mode = mode
+    this.#givenStorage = givenStorage
+  }
+
+  /** The root as it was given. */
+  get root(): string | undefined {
+    return this.context.scope.root
+  }
+
   /** How what is written is made durable, after all fallbacks. */
   get activeMethod(): Method {
     return this.context.durability.chosen.method
@@ -37,8 +67,50 @@ export class Handle extends FileCalls {
     return this.context.durability.chosen.primitive
   }
 
-  /** The root as it was given. */
-  get root(): string | undefined {
-    return this.context.scope.root
+  /** Why this method, and not another one. */
+  get methodReason(): string {
+    return this.context.durability.chosen.reason
+  }
+
+  /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
+  get sectorSize(): number {
+    return DIRECT_ALIGNMENT_BYTES
+  }
+
+  /** False where names cannot be made durable: on Windows, and on some network file systems. Found out by the first write. */
+  get syncsDirectories(): boolean {
+    return this.context.durability.syncsDirectories
+  }
+
+  /**
+   * Opens a journal within the root, as `openJournal` does. With the method 'direct', it is opened past the page cache unless
+   * the options say otherwise. It outlives the handle.
+   *
+   * A journal has its lock and other files beside it, and finds them by its real path: that is within the root when it is
+   * opened, and whoever can move directories about then can lead it elsewhere. Use `root` against paths of others, and not
+   * against programs of others that write into it.
+   */
+  async journal(path: string | URL, options?: JournalOptions): Promise<Journal> {
+    const real = await this.wait('open the journal', path, this.#journalPath(path))
+    return await openJournal(real, this.#journalOptions(options))
+  }
+
+  journalSync(path: string | URL, options?: JournalOptions): Journal {
+    const real = this.block('open the journal', path, this.#journalPath(path))
+    return openJournalSync(real, this.#journalOptions(options))
+  }
+
+  #journalOptions(options: JournalOptions | undefined): JournalOptions {
+    const storage = this.#givenStorage
+    return { direct: this.activeMethod === 'direct', ...(storage && { storage }), ...options }
+  }
+
+  *#journalPath(path: string | URL): Steps<string> {
+    const { scope } = this.context
+    const settled = scope.settle(path)
+    if (scope.root === undefined) return settled
+    return yield* atPlace(scope, settled, 'follow', function* realPlace({ directory, name }) {
+      return join(yield* call(directory, 'realPath'), name)
+    })
   }
 }

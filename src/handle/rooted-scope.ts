@@ -1,9 +1,9 @@
-import { isAbsolute } from 'node:path'
+import { isAbsolute, posix, sep, win32 } from 'node:path'
 
 import { settlePath } from '../checks.js'
 import { errnoOf, FsysError, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { Storage, StorageDirectory } from '../storage/storage.js'
+import type { StorageDirectory } from '../storage/storage.js'
 import { isDeviceName } from './device-names.js'
 import { LINKS_MAX, type Scope } from './scope.js'
 
@@ -18,17 +18,10 @@ import { LINKS_MAX, type Scope } from './scope.js'
  */
 export class RootedScope implements Scope {
   readonly root: string
-  readonly #storage: Storage
   readonly #directory: StorageDirectory
   readonly #platform: NodeJS.Platform
 
-  constructor(
-    storage: Storage,
-    root: string,
-    directory: StorageDirectory,
-    platform: NodeJS.Platform = process.platform,
-  ) {
-    this.#storage = storage
+  constructor(root: string, directory: StorageDirectory, platform: NodeJS.Platform = process.platform) {
     this.root = root
     this.#directory = directory
     this.#platform = platform
@@ -37,14 +30,14 @@ export class RootedScope implements Scope {
   settle(given: string | URL): string {
     const path = settlePath(given, 'a file')
     const isWindows = this.#platform === 'win32'
-    if (isAbsolute(path) || path.startsWith('/')) throw outside(path, 'it is absolute')
+    if ((isWindows ? win32 : posix).isAbsolute(path)) throw outside(path, 'it is absolute')
     const parts = path.split(isWindows ? /[/\\]/u : '/')
     let depth = 0
     for (const part of parts) {
       if (part === '' || part === '.') continue
       depth += part === '..' ? -1 : 1
       if (depth < 0) throw outside(path, "its '..' lead above it")
-      if (isWindows && isDeviceName(part)) {
+      if (isWindows && part !== '..' && isDeviceName(part)) {
         const what = `cannot use the path ${JSON.stringify(path)}: Windows does not take ${JSON.stringify(part)} for a name`
         throw new FsysError('ERR_FSYS_BAD_NAME', what, { path })
       }
@@ -60,7 +53,7 @@ export class RootedScope implements Scope {
       if (errnoOf(error) === 'EXDEV') throw outside(asked, 'a symbolic link in it leads outside', error)
       throw error
     }
-    return yield* new Walk(this.#storage, this.#directory, asked).run(path)
+    return yield* new Walk(this.#directory, asked).run(path)
   }
 
   follow(parent: string, target: string, path: string): string {
@@ -75,15 +68,13 @@ export class RootedScope implements Scope {
 
 /** One walk down from the root, step by step, with all directories on the way held open. */
 class Walk {
-  readonly #storage: Storage
   readonly #root: StorageDirectory
   /** For messages. */
   readonly #asked: string
   readonly #opened: StorageDirectory[] = []
   #links = 0
 
-  constructor(storage: Storage, root: StorageDirectory, asked: string) {
-    this.#storage = storage
+  constructor(root: StorageDirectory, asked: string) {
     this.#root = root
     this.#asked = asked
   }
@@ -130,9 +121,9 @@ class Walk {
   *#verify(directory: StorageDirectory): Steps<void> {
     if (directory.isPinned) return
     try {
-      const root = yield* call(this.#storage, 'realPath', this.#root.path)
-      const real = yield* call(this.#storage, 'realPath', directory.path)
-      if (real === root || real.startsWith(root.endsWith('/') ? root : `${root}/`)) return
+      const root = yield* call(this.#root, 'realPath')
+      const real = yield* call(directory, 'realPath')
+      if (real === root || real.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return
       throw outside(this.#asked, 'a symbolic link in it leads outside')
     } catch (error) {
       yield* call(directory, 'close')

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { basename, dirname, isAbsolute, sep } from 'node:path'
 
 import { settlePath } from '../checks.js'
 import { systemFailure } from '../errors.js'
@@ -36,7 +36,7 @@ export class WholeScope implements Scope {
   }
 
   follow(parent: string, target: string): string {
-    return target.startsWith('/') ? target : `${parent}/${target}`
+    return isAbsolute(target) ? target : `${parent}/${target}`
   }
 
   close(): void {}
@@ -49,6 +49,8 @@ export interface Place {
   readonly name: string
   /** What is there: not a link, if links were to be followed. */
   readonly facts: FileFacts | undefined
+  /** The path ends in a slash: no file may be made there. */
+  readonly isForDirectory: boolean
 }
 
 /** What becomes of a symbolic link at the end of a path. Links on the way are always followed. */
@@ -62,7 +64,11 @@ export function* locate(scope: Scope, path: string, lastLink: LastLink): Steps<P
     const directory = yield* scope.openDirectory(parent, path)
     try {
       const facts = yield* call(directory, 'stat', name)
-      if (!facts?.isLink || lastLink === 'itself') return { directory, name, facts }
+      if (!facts?.isLink || lastLink === 'itself') {
+        const isForDirectory = path.endsWith('/') || path.endsWith(sep)
+        if (isForDirectory && facts?.isDirectory === false) throw systemFailure('ENOTDIR', 'not a directory', path)
+        return { directory, name, facts, isForDirectory }
+      }
       at = scope.follow(parent, yield* call(directory, 'readLink', name), path)
     } catch (error) {
       yield* call(directory, 'close')
@@ -93,8 +99,6 @@ export const LINKS_MAX = 40
 
 /** The directory that a path's last step is taken in, and that step; '.' where it is no name. */
 export function splitPath(path: string): { readonly parent: string; readonly name: string } {
-  const plain = path.replace(/[/]+$/u, '')
-  const name = plain.slice(plain.lastIndexOf('/') + 1)
-  if (name === '' || name === '.' || name === '..') return { parent: path, name: '.' }
-  return { parent: dirname(plain), name }
+  const name = basename(path)
+  return name === '' || name === '.' || name === '..' ? { parent: path, name: '.' } : { parent: dirname(path), name }
 }

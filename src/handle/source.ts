@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js'
 import { checkBytes, encodeText } from '../checks.js'
 import { invalidArgument } from '../errors.js'
 
@@ -9,6 +10,8 @@ export type StreamedData = AsyncIterable<Data> | Iterable<Data>
 
 /** Where bytes come from, piece by piece, as fast as they are asked for. */
 export interface ByteSource {
+  /** All of it comes in one piece. */
+  readonly isWhole: boolean
   /** The next piece; undefined at the end. */
   next(): Promise<Uint8Array | undefined>
   nextSync(): Uint8Array | undefined
@@ -42,6 +45,7 @@ function bytesOf(piece: unknown): Uint8Array {
 }
 
 class WholeSource implements ByteSource {
+  readonly isWhole = true
   #bytes: Uint8Array | undefined
 
   constructor(bytes: Uint8Array) {
@@ -67,6 +71,7 @@ class WholeSource implements ByteSource {
 }
 
 class PieceSource implements ByteSource {
+  readonly isWhole = false
   readonly #pieces: Iterator<Data>
 
   constructor(pieces: Iterable<Data>) {
@@ -93,10 +98,44 @@ class PieceSource implements ByteSource {
   }
 }
 
-class AsyncSource implements ByteSource {
-  readonly #pieces: AsyncIterator<Data>
+/** What waits for the next piece no longer than a signal lets it. */
+export class AbortableSource implements ByteSource {
+  readonly isWhole: boolean
+  readonly #source: ByteSource
+  readonly #signal: AbortSignal
 
-  constructor(pieces: AsyncIterable<Data>) {
+  constructor(source: ByteSource, signal: AbortSignal) {
+    this.isWhole = source.isWhole
+    this.#source = source
+    this.#signal = signal
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    return abortable(this.#source.next(), this.#signal)
+  }
+
+  nextSync(): Uint8Array | undefined {
+    return this.#source.nextSync()
+  }
+
+  close(): Promise<void> {
+    return this.#source.close()
+  }
+
+  closeSync(): void {
+    this.#source.closeSync()
+  }
+}
+
+class AsyncSource implements ByteSource {
+  readonly isWhole = false
+  readonly #pieces: AsyncIterator<Data>
+  readonly #stream: Partial<NodeStream> | undefined
+
+  constructor(pieces: AsyncIterable<Data> & Partial<NodeStream>) {
+    this.#stream = typeof pieces.destroy === 'function' ? pieces : undefined
+    // It may fail before anybody asks for its first piece. Whoever asks then hears of it.
+    this.#stream?.on?.('error', () => undefined)
     this.#pieces = pieces[Symbol.asyncIterator]()
   }
 
@@ -110,8 +149,19 @@ class AsyncSource implements ByteSource {
   }
 
   async close(): Promise<void> {
-    await this.#pieces.return?.()
+    // An iterator that has not begun ends without telling its stream.
+    if (this.#stream === undefined) await this.#pieces.return?.()
+    else this.#stream.destroy?.()
   }
 
-  closeSync(): void {}
+  /** For a blocking call that has refused it. */
+  closeSync(): void {
+    this.#stream?.destroy?.()
+  }
+}
+
+/** What there is of a stream of Node. */
+interface NodeStream {
+  on(event: 'error', listener: () => void): unknown
+  destroy(): unknown
 }

@@ -11,6 +11,8 @@ export interface NodeDirectoryTools {
   /** Makes a file of an open descriptor. */
   readonly makeFile: (fd: number) => StorageFile
   readonly addon: NativeAddon | undefined
+  /** Whether to use the names that Linux has for what is open, where it has them. */
+  readonly pins: boolean
 }
 
 /**
@@ -29,7 +31,7 @@ export class NodeDirectory implements StorageDirectory {
     this.path = path
     this.#descriptor = descriptor
     this.#tools = tools
-    this.isPinned = descriptor !== undefined && descriptorsHavePaths()
+    this.isPinned = descriptor !== undefined && tools.pins && descriptorsHavePaths()
     this.#base = this.isPinned ? `/proc/self/fd/${descriptor?.fd}` : path
   }
 
@@ -42,9 +44,17 @@ export class NodeDirectory implements StorageDirectory {
     return new NodeDirectory(shown, openDescriptorSync(path, flags), tools)
   }
 
+  realPath(): Promise<string> {
+    return this.#wait('.', (callback: Callback<string>) => fs.realpath.native(this.#at('.'), callback))
+  }
+
+  realPathSync(): string {
+    return this.#block('.', () => fs.realpathSync.native(this.#at('.')))
+  }
+
   async open(name: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     const path = this.#at(name)
-    const flags = flagsOf(path, mode) | O_NOFOLLOW
+    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
     return this.#tools.makeFile(
       await this.#wait(name, (callback: Callback<number>) => fs.open(path, flags, permissions, callback)),
     )
@@ -52,7 +62,7 @@ export class NodeDirectory implements StorageDirectory {
 
   openSync(name: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
     const path = this.#at(name)
-    const flags = flagsOf(path, mode) | O_NOFOLLOW
+    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
     return this.#tools.makeFile(this.#block(name, () => fs.openSync(path, flags, permissions)))
   }
 
@@ -91,7 +101,7 @@ export class NodeDirectory implements StorageDirectory {
     // exclude that this has led it outside.
     const code = nameOf(fd)
     if (code === 'ENOSYS' || code === 'EPERM') lacksOpenat2 = true
-    if (lacksOpenat2 || code === 'EAGAIN') return undefined
+    if (lacksOpenat2 || code === 'EAGAIN' || code === 'EWOULDBLOCK') return undefined
     throw failure(code ?? 'EIO', 'openat2', join(this.path, path), fd)
   }
 
@@ -302,7 +312,7 @@ interface Descriptor {
 
 // Windows has none of these, whatever the types say.
 // oxlint-disable-next-line typescript/no-useless-default-assignment
-const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants
+const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
 
 /** Linux's, the same on all processors that Node runs on; Node does not name it. */
 const O_PATH = 0o10000000

@@ -48,6 +48,16 @@ export class NodeFile implements StorageFile {
     return fs.writeSync(this.#fd, source, 0, lengthOf(source), position)
   }
 
+  append(source: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.write(this.#fd, source, 0, lengthOf(source), null, (error, count) => (error ? reject(error) : resolve(count)))
+    })
+  }
+
+  appendSync(source: Uint8Array): number {
+    return fs.writeSync(this.#fd, source, 0, lengthOf(source), null)
+  }
+
   dataSync(): Promise<void> {
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
@@ -108,7 +118,7 @@ export class NodeFile implements StorageFile {
     fs.fchownSync(this.#fd, user, group)
   }
 
-  /** Node takes seconds as a floating-point number: of today's times it keeps a quarter of a microsecond. */
+  /** Node takes seconds as a floating-point number, and libuv makes whole microseconds of them, rounded down. */
   setTimes(accessTime: bigint, modificationTime: bigint): Promise<void> {
     return new Promise((resolve, reject) => {
       const [accessed, modified] = [secondsOf(accessTime), secondsOf(modificationTime)]

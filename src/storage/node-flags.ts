@@ -2,13 +2,14 @@ import { constants } from 'node:fs'
 
 import type { OpenMode } from './storage.js'
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DIRECT, O_DSYNC } = constants
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECT, O_DSYNC } = constants
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
   write: O_RDWR,
   create: O_RDWR | O_CREAT | O_EXCL,
   replace: O_RDWR | O_CREAT | O_TRUNC,
+  append: O_RDWR | O_APPEND,
   direct: O_RDWR | O_DIRECT,
   'direct-through': O_RDWR | O_DIRECT | O_DSYNC,
 }

@@ -15,6 +15,8 @@ export interface NodeStorageOptions {
   readonly makeFile?: (fd: number) => StorageFile
   /** For calls on directories that Node does not have. */
   readonly addon?: NativeAddon | undefined
+  /** False: does without the names that Linux has for what is open, as other platforms must. */
+  readonly pinsDirectories?: boolean
 }
 
 /** Node's own file system calls: there on every platform. Every descriptor is closed on exec, as Node does by default. */
@@ -30,7 +32,7 @@ export class NodeStorage implements Storage {
     this.engine = options.engine ?? 'portable'
     this.engineReason = options.engineReason
     this.#makeFile = options.makeFile ?? ((fd) => new NodeFile(fd))
-    this.#tools = { makeFile: this.#makeFile, addon: options.addon }
+    this.#tools = { makeFile: this.#makeFile, addon: options.addon, pins: options.pinsDirectories ?? true }
   }
 
   open(path: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {

@@ -44,7 +44,8 @@ export interface Storage {
 
 /**
  * An open directory, and what its names lead to. A name is one step: it holds no slash. Symbolic links are what they are
- * here, and never followed: what opens a name fails with ELOOP at a link (ENOTDIR: where a directory is asked for).
+ * here, and never followed: what opens a name fails with ELOOP at a link (ENOTDIR: where a directory is asked for). Opening
+ * does not wait for the other end of a pipe.
  */
 export interface StorageDirectory {
   /** The path by which it was opened: for messages. */
@@ -54,6 +55,9 @@ export interface StorageDirectory {
    * leads to now. Where it is false, the path is walked anew by each call.
    */
   readonly isPinned: boolean
+  /** Where it is now: its path without symbolic links. */
+  realPath(): Promise<string>
+  realPathSync(): string
   open(name: string, mode: OpenMode, permissions?: number): Promise<StorageFile>
   openSync(name: string, mode: OpenMode, permissions?: number): StorageFile
   /** One step down. */
@@ -119,6 +123,12 @@ export interface StorageFile {
    */
   write(source: Uint8Array, position: number): Promise<number>
   writeSync(source: Uint8Array, position: number): number
+  /**
+   * Writes some of `source` at the end of the file, wherever that is by now, and returns how many bytes that were. For files
+   * that were opened for it.
+   */
+  append(source: Uint8Array): Promise<number>
+  appendSync(source: Uint8Array): number
   /** Makes the data that was written before the call, and the size, survive power loss. */
   dataSync(): Promise<void>
   dataSyncSync(): void
@@ -170,11 +180,11 @@ export interface StorageFile {
 
 /**
  * `read`: must exist; `write`: must exist, for reading and writing; `create`: must not exist; `replace`: made or emptied;
- * `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
+ * `append`: must exist, for reading and for `append`; `direct`: as `write`, but past the page cache, with positions, lengths and memory aligned to the device's sectors, or
  * EINVAL; `direct-through`: as that, and each write is on stable storage when it has returned, it and what leads to it
  * (O_DSYNC). Where there is no such thing, opening fails, mostly with EINVAL or ENOTSUP.
  */
-export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'direct' | 'direct-through'
+export type OpenMode = 'read' | 'write' | 'create' | 'replace' | 'append' | 'direct' | 'direct-through'
 
 export interface FileFacts {
   readonly isFile: boolean

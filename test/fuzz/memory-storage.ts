@@ -214,6 +214,8 @@ class MemoryNode {
 
 /** What journals never ask of a file. */
 class UnaskedOf {
+  append = notForJournals
+  appendSync = notForJournals
   setPermissions = notForJournals
   setPermissionsSync = notForJournals
   setOwner = notForJournals

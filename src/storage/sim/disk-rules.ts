@@ -52,6 +52,8 @@ export interface DiskRules {
   readonly kernelCopies: boolean
   /** Whether a range can be given back (`punchHole`). Default true. */
   readonly holes: boolean
+  /** Which permission bits new files and directories do not get, whatever is asked for. Default 0. */
+  readonly umask: number
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
   readonly inodeReuse: number
 }
@@ -72,6 +74,7 @@ export const DEFAULT_RULES: DiskRules = {
   reflinks: false,
   kernelCopies: true,
   holes: true,
+  umask: 0,
   inodeReuse: 0.5,
 }
 

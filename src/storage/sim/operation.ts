@@ -28,6 +28,7 @@ export type OperationKind =
   | 'clone'
   | 'copy'
   | 'punchHole'
+  | 'append'
 
 /** What fault hooks and traces are told about an operation. */
 export interface OperationFacts {

@@ -29,6 +29,14 @@ export class SimDirectory implements StorageDirectory {
     return new SimDirectory(process, path, process.tree.directory(target))
   }
 
+  realPath(): Promise<string> {
+    return this.#process.issue(this.#realPathFinding())
+  }
+
+  realPathSync(): string {
+    return this.#process.block(this.#realPathFinding())
+  }
+
   open(name: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     return this.#process.issue(this.#opening(name, mode, permissions))
   }
@@ -128,6 +136,10 @@ export class SimDirectory implements StorageDirectory {
 
   closeSync(): void {
     if (!this.#description.isClosed) this.#process.closed(this.#description)
+  }
+
+  #realPathFinding(): Operation<string> {
+    return this.#operation('realPath', 'realpath', '.', () => this.#process.tree.pathOf(this.#node))
   }
 
   #opening(name: string, mode: OpenMode, permissions: number): Operation<StorageFile> {

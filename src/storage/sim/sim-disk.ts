@@ -34,7 +34,8 @@ export interface SimDiskOptions extends Partial<DiskRules> {
  * What a power cut leaves: data that a successful sync covers, as it was when the sync began or newer; the names that a
  * sync of their directory covers. Of the rest, changes of a file's size survive up to one of them, moves of names in a
  * directory too, and sectors each for itself, or by the page, in any version since the last sync. A sector is old or new,
- * never a mixture; names in two directories are lost independently. The knobs change that (`DiskRules`).
+ * never a mixture; names in two directories are lost independently, but what is moved from one to another is in one of them.
+ * The knobs change that (`DiskRules`).
  */
 export class SimDisk {
   #machine: Machine
@@ -84,6 +85,11 @@ export class SimDisk {
   /** What a process has died of; undefined while it lives. One that has ended counts as killed. */
   deathOf(storage: SimStorage): Crash | undefined {
     return this.#processOf(storage).death
+  }
+
+  /** How many files and directories a process has open: one that has done its work should have none. */
+  openFilesOf(storage: SimStorage): number {
+    return this.#processOf(storage).openFiles
   }
 
   /** Asked about each operation; see faults.ts for ready-made ones. */

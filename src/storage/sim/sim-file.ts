@@ -35,6 +35,14 @@ export class SimFile implements StorageFile {
     return this.#block('write', new WriteOperation(this.#process, this.#description, source, position))
   }
 
+  append(source: Uint8Array): Promise<number> {
+    return this.#issue('write', this.#appending(source))
+  }
+
+  appendSync(source: Uint8Array): number {
+    return this.#block('write', this.#appending(source))
+  }
+
   dataSync(): Promise<void> {
     return this.#issue('fdatasync', new SyncOperation(this.#process, this.#description, 'dataSync'))
   }
@@ -202,6 +210,14 @@ export class SimFile implements StorageFile {
       if (bytes.length === 0) return 0
       const count = file.write(bytes, checkPosition(position))
       if (count === 0) throw systemError('ENOSPC', 'copy_file_range')
+      return count
+    })
+  }
+
+  #appending(source: Uint8Array): Operation<number> {
+    return this.#changing('append', 'write', undefined, source.length, (file) => {
+      const count = file.write(source, file.size)
+      if (count === 0 && source.length > 0) throw systemError('ENOSPC', 'write')
       return count
     })
   }

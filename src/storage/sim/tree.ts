@@ -1,6 +1,6 @@
 import type { OpenMode } from '../storage.js'
 import { DirectoryNode, LinkNode, type Node } from './directory-node.js'
-import type { Fate } from './fate.js'
+import { type Fate, fateBy } from './fate.js'
 import { FileNode } from './file-node.js'
 import { InodeTable } from './inode-table.js'
 import type { Medium } from './medium.js'
@@ -51,7 +51,7 @@ export class Tree {
     const place = this.#find(call, target, mode !== 'create')
     const { node } = place
     if (node === undefined) {
-      if (mode === 'read' || mode === 'write') throw failure('ENOENT', call)
+      if (mode !== 'create' && mode !== 'replace') throw failure('ENOENT', call)
       this.#mustBeWritable(call, place.directory)
       return this.#createFile(place, permissions)
     }
@@ -93,7 +93,14 @@ export class Tree {
     const call = { syscall: 'realpath', path }
     const { directory, name, node } = this.#find(call, path, true)
     if (node === undefined) throw failure('ENOENT', call)
-    let [found, real] = node.kind === 'directory' ? [node, ''] : [directory, `/${name}`]
+    if (node.kind === 'directory') return this.pathOf(node)
+    const above = this.pathOf(directory)
+    return above === '/' ? `/${name}` : `${above}/${name}`
+  }
+
+  /** Where a directory is. */
+  pathOf(directory: DirectoryNode): string {
+    let [found, real] = [directory, '']
     for (let parent = found.parent; parent; found = parent, parent = found.parent) {
       for (const [key, child] of parent.names) if (child === found) real = `/${key}${real}`
     }
@@ -135,8 +142,7 @@ export class Tree {
         [target.name, node],
       ])
     } else {
-      target.directory.change([[target.name, node]])
-      source.directory.change([[source.name, undefined]])
+      DirectoryNode.move(source.directory, [[source.name, undefined]], target.directory, [[target.name, node]])
       if (node.kind === 'file') node.home = undefined
       if (node.kind === 'directory') node.parent = target.directory
     }
@@ -180,7 +186,8 @@ export class Tree {
     const { directory, name, node } = this.#find(call, plain, false)
     if (node) throw failure('EEXIST', call)
     this.#mustBeWritable(call, directory)
-    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, permissions)]])
+    const bits = permissions === undefined ? undefined : permissions & ~this.#medium.rules.umask
+    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, bits)]])
   }
 
   removeDirectory(target: Target): void {
@@ -243,21 +250,21 @@ export class Tree {
 
   /** The names, directories and files as they are after a power cut. */
   survivor(medium: Medium, fate: Fate): Tree {
-    const { unsyncedNames } = medium.rules
+    const fates = { fate: fateBy(medium.rules.unsyncedNames, fate), sequences: new Map<DirectoryNode, number>() }
     const survivors = new Map<Node, Node>()
     const survivorOf = (node: Node, parent: DirectoryNode): Node => {
       let copy = survivors.get(node)
       if (copy === undefined) {
         if (node.kind === 'file') copy = surviveFile(node, medium, fate)
         else if (node.kind === 'link') copy = new LinkNode(node.identity, node.target)
-        else copy = node.survivor(parent, fate, unsyncedNames, survivorOf)
+        else copy = node.survivor(parent, fates, survivorOf)
         survivors.set(node, copy)
       }
       if (copy.kind === 'file' && copy.home !== parent) copy.home = copy.links === 0 ? parent : undefined
       if (copy.kind !== 'directory') copy.links += 1
       return copy
     }
-    const root = this.#root.survivor(undefined, fate, unsyncedNames, survivorOf)
+    const root = this.#root.survivor(undefined, fates, survivorOf)
     return new Tree(medium, this.#inodes.survivor(medium), root)
   }
 
@@ -267,7 +274,7 @@ export class Tree {
   }
 
   #createFile({ directory, name }: Place, permissions: number): FileNode {
-    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions)
+    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions & ~this.#medium.rules.umask)
     file.links = 1
     file.home = directory
     directory.change([[name, file]])

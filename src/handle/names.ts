@@ -1,0 +1,44 @@
+import { errnoOf } from '../errors.js'
+import { call, type Steps } from '../storage/steps.js'
+import { confirmNames, notAFile } from './atomic-write.js'
+import type { HandleContext } from './context.js'
+import { withFile } from './open-place.js'
+import { atPlace, type Place } from './scope.js'
+
+/** Removes a file, or a link itself. False if there was nothing. */
+export function* deleteFile(context: HandleContext, path: string): Steps<boolean> {
+  return yield* atPlace(context.scope, path, 'itself', function* deleteAt(place) {
+    const { directory, name, facts } = place
+    if (name === '.' || facts?.isDirectory) throw notAFile(name)
+    const isGone = facts === undefined || !(yield* unlink(place))
+    // What is not there may have been removed by somebody who has not confirmed that.
+    yield* confirmNames(context, directory, name)
+    return !isGone
+  })
+}
+
+function* unlink({ directory, name }: Place): Steps<boolean> {
+  try {
+    yield* call(directory, 'unlink', name)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/**
+ * Gives what is at one path another one, links themselves too. The content of a file is synced before: a name must not lead
+ * to less than what it led to before.
+ */
+export function* renamePath(context: HandleContext, from: string, to: string): Steps<void> {
+  yield* atPlace(context.scope, from, 'itself', (source) =>
+    atPlace(context.scope, to, 'itself', function* rename(target) {
+      if (source.facts?.isFile) yield* withFile(source, 'read', (file) => call(file, 'sync'))
+      yield* call(source.directory, 'rename', source.name, target.directory, target.name)
+      // In this order, because a file with two names is better than one with none.
+      yield* confirmNames(context, target.directory, target.name)
+      yield* confirmNames(context, source.directory, source.name)
+    }),
+  )
+}

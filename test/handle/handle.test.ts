@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+
+import { createHandle, quick } from 'fsys'
+
+import { chooseMethod } from '#src/handle/method.js'
+import { faultOnNth, SimDisk } from '#src/testing.js'
+
+import { temporaryDirectory } from '../support/temporary.js'
+import { unavailable } from '../support/unavailable.js'
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'the methods of Linux' }
+
+test('a handle says what it does: method, primitive, sector size, root and mode', onLinux, () => {
+  const base = temporaryDirectory()
+  const plain = createHandle({ mode: 'prod' })
+  const { activeMethod, durabilityPrimitive, root, mode, sectorSize } = plain
+  assert.deepEqual(
+    { activeMethod, durabilityPrimitive, root, mode, sectorSize },
+    { activeMethod: 'data', durabilityPrimitive: 'fdatasync', root: undefined, mode: 'prod', sectorSize: 4096 },
+  )
+  assert.ok(plain.methodReason.length > 0)
+  assert.equal(createHandle({ method: 'sync' }).durabilityPrimitive, 'fsync')
+  assert.equal(createHandle({ method: 'direct' }).durabilityPrimitive, 'O_DIRECT and fdatasync')
+  const rooted = createHandle({ root: pathToFileURL(base) })
+  assert.equal(rooted.root, base)
+  rooted.close()
+})
+
+test('bad options are the caller’s mistakes', () => {
+  const invalid = { code: 'ERR_FSYS_INVALID_ARGUMENT', name: 'TypeError' }
+  for (const options of [{ method: 'fast' }, { mode: 'test' }, { root: 3 }, { rooot: '/' }, { storage: {} }, null, 3]) {
+    assert.throws(() => createHandle(options as object), invalid, JSON.stringify(options))
+  }
+})
+
+suite('the mode', () => {
+  const modeUnder = (environment: Record<string, string>): string => {
+    const program = "import { createHandle } from 'fsys'; console.log(createHandle().mode)"
+    const env = { ...process.env, FSYS_MODE: '', NODE_ENV: '', ...environment }
+    return execFileSync(process.execPath, ['--input-type=module', '-e', program], { env, encoding: 'utf8' }).trim()
+  }
+  test('goes by FSYS_MODE, then by NODE_ENV', () => {
+    assert.equal(modeUnder({}), 'dev')
+    assert.equal(modeUnder({ NODE_ENV: 'production' }), 'prod')
+    assert.equal(modeUnder({ NODE_ENV: 'production', FSYS_MODE: 'dev' }), 'dev')
+    assert.equal(modeUnder({ FSYS_MODE: 'prod' }), 'prod')
+    assert.throws(() => modeUnder({ FSYS_MODE: 'fast' }), /FSYS_MODE must be one of dev, prod/u)
+  })
+})
+
+test('a method that is asked for is used where it can be, and another one that is as durable where not', () => {
+  const primitives = (platform: NodeJS.Platform, hasDirect: boolean): string[] =>
+    (['auto', 'sync', 'data', 'direct'] as const).map((wanted) => {
+      const { method, primitive, reason } = chooseMethod({ platform, hasDirect }, wanted)
+      assert.ok(reason.length > 0)
+      return `${method}: ${primitive}`
+    })
+  const [data, sync] = ['data: fdatasync', 'sync: fsync']
+  assert.deepEqual(primitives('linux', true), [data, sync, data, 'direct: O_DIRECT and fdatasync'])
+  assert.deepEqual(primitives('linux', false), [data, sync, data, data])
+  assert.deepEqual(new Set(primitives('darwin', false)), new Set(['sync: F_FULLFSYNC']))
+  assert.deepEqual(new Set(primitives('win32', false)), new Set(['sync: FlushFileBuffers']))
+})
+
+test('direct: what a disk refuses goes through the page cache, and the handle says so', onLinux, async () => {
+  // The draft is opened a second time for it; and what is written first is written past the page cache.
+  for (const [kind, which] of [
+    ['open', 2],
+    ['write', 1],
+  ] as const) {
+    const disk = new SimDisk()
+    disk.faults = faultOnNth(kind, which, { error: 'EINVAL' })
+    const handle = createHandle({ method: 'direct', storage: disk.process(), mode: 'prod' })
+    const content = 'x'.repeat(10_000)
+    await handle.write('/a', content)
+    assert.equal(Buffer.from(disk.image('/a') ?? '').toString(), content)
+    assert.deepEqual([handle.activeMethod, handle.durabilityPrimitive], ['data', 'fdatasync'])
+    assert.match(handle.methodReason, /EINVAL/u)
+    await handle.write('/a', 'y')
+    assert.equal(Buffer.from(disk.image('/a') ?? '').toString(), 'y')
+  }
+})
+
+test('direct, on the file system that is here', onLinux, async () => {
+  const path = join(temporaryDirectory(), 'a')
+  const handle = createHandle({ method: 'direct', mode: 'prod' })
+  for (const length of [0, 1, 4095, 4096, 4097, 3_000_000]) {
+    const content = Buffer.alloc(length, 'abcdefg')
+    await handle.write(path, content)
+    assert.ok(readFileSync(path).equals(content))
+    handle.writeSync(path, [content, 'tail'])
+    assert.equal(statSync(path).size, length + 4)
+  }
+})
+
+test('a journal of a handle that is direct is direct too, unless told otherwise', onLinux, async () => {
+  const base = temporaryDirectory()
+  const handle = createHandle({ method: 'direct', root: base, mode: 'prod' })
+  const disk = new SimDisk()
+  const simulated = createHandle({ storage: disk.process(), mode: 'prod' })
+  const journal = await handle.journal('a.wal')
+  if (handle.activeMethod === 'direct')
+    assert.equal(journal.info.isDirect || journal.info.write.reason !== undefined, true)
+  await journal.close()
+  const plain = handle.journalSync('a.wal', { direct: false })
+  assert.equal(plain.info.isDirect, false)
+  plain.closeSync()
+  const inMemory = await simulated.journal('/a.wal')
+  assert.equal(inMemory.info.engine, 'simulated')
+  await inMemory.close()
+  handle.close()
+})
+
+test('quick writes, reads and appends', async () => {
+  const path = join(temporaryDirectory(), 'a')
+  await quick.write(path, 'one')
+  await quick.append(path, ' two')
+  assert.equal((await quick.read(path)).toString(), 'one two')
+  quick.writeSync(path, '1')
+  quick.appendSync(path, '2')
+  assert.equal(quick.readSync(path).toString(), '12')
+})
+
+test('a rename to another file system is refused as such', async (context) => {
+  const from = join(temporaryDirectory(), 'a')
+  const to = `/dev/shm/fsys-test-${process.pid}`
+  const handle = createHandle({ mode: 'prod' })
+  await handle.write(from, 'x')
+  context.after(() => rmSync(to, { force: true }))
+  try {
+    if (statSync('/dev/shm').dev === statSync(from).dev) return unavailable(context, 'one file system only')
+  } catch {
+    return unavailable(context, 'there is no /dev/shm')
+  }
+  await assert.rejects(handle.rename(from, to), { code: 'ERR_FSYS_CROSS_DEVICE' })
+  assert.equal((await handle.read(from)).toString(), 'x')
+})
+
+test('closing a handle lets calls under way come to their end', async () => {
+  const base = temporaryDirectory()
+  const handle = createHandle({ root: base, mode: 'prod' })
+  const writing = handle.write('a', 'x'.repeat(100_000))
+  handle.close()
+  await writing
+  assert.equal(readFileSync(join(base, 'a'), 'utf8').length, 100_000)
+  await assert.rejects(handle.write('a', 'y'), { code: 'ERR_FSYS_CLOSED' })
+})

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { test, type TestContext } from 'node:test'
+
+import { createHandle, type Handle } from '#src/handle/handle.js'
+
+import { temporaryDirectory } from '../support/temporary.js'
+
+function prepare(context: TestContext): { handle: Handle; path: string; base: string } {
+  const base = temporaryDirectory(context)
+  const path = join(base, 'a')
+  writeFileSync(path, 'old')
+  return { handle: createHandle({ mode: 'prod' }), path, base }
+}
+
+function isUntouched(base: string): void {
+  assert.deepEqual(readdirSync(base), ['a'])
+  assert.equal(readFileSync(join(base, 'a'), 'utf8'), 'old')
+}
+
+test('write takes streams of Node and of the web, and generators', async (context) => {
+  const { handle, path } = prepare(context)
+  const large = Buffer.alloc(5_000_000, 'abcdefg')
+  const source = join(temporaryDirectory(context), 'source')
+  writeFileSync(source, large)
+  await handle.write(path, createReadStream(source))
+  assert.ok(readFileSync(path).equals(large))
+  await handle.write(path, new Blob(['from ', 'the web']).stream())
+  assert.equal(readFileSync(path, 'utf8'), 'from the web')
+  await handle.write(
+    path,
+    (async function* lines() {
+      for (let line = 0; line < 1000; line++) yield `${line}\n`
+    })(),
+  )
+  assert.equal(readFileSync(path, 'utf8').split('\n').length, 1001)
+  handle.writeSync(path, new Set(['a', 'b']))
+  assert.equal(readFileSync(path, 'utf8'), 'ab')
+})
+
+test('pieces are asked for as fast as they are written: memory stays bounded', async (context) => {
+  const { handle, path } = prepare(context)
+  const piece = Buffer.alloc(2 ** 20, 'x')
+  let made = 0
+  const before = process.memoryUsage().arrayBuffers
+  let most = 0
+  await handle.write(
+    path,
+    (async function* pieces() {
+      for (; made < 200; made++) {
+        most = Math.max(most, process.memoryUsage().arrayBuffers)
+        yield Buffer.from(piece)
+      }
+    })(),
+  )
+  assert.equal(made, 200)
+  assert.equal(readFileSync(path).length, 200 * 2 ** 20)
+  assert.ok(most - before < 150 * 2 ** 20, `${most - before} bytes`)
+})
+
+test('a piece may be used again for the next one', async (context) => {
+  const { handle, path } = prepare(context)
+  const piece = Buffer.alloc(10)
+  await handle.write(
+    path,
+    (async function* pieces() {
+      for (const letter of 'abc') yield piece.fill(letter)
+    })(),
+  )
+  assert.equal(readFileSync(path, 'utf8'), 'a'.repeat(10) + 'b'.repeat(10) + 'c'.repeat(10))
+})
+
+test('an error of the source leaves the old file, no draft, and comes as it is', async (context) => {
+  const { handle, path, base } = prepare(context)
+  const problem = new Error('no more')
+  const broken = async function* pieces(): AsyncGenerator<string> {
+    yield 'x'
+    throw problem
+  }
+  await assert.rejects(handle.write(path, broken()), (error) => error === problem)
+  isUntouched(base)
+  const stream = new Readable({ read: () => undefined })
+  stream.push('x')
+  setImmediate(() => stream.destroy(problem))
+  await assert.rejects(handle.write(path, stream), (error) => error === problem)
+  isUntouched(base)
+  await assert.rejects(handle.write(path, createReadStream(join(base, 'none'))), { code: 'ERR_FSYS_NOT_FOUND' })
+  isUntouched(base)
+})
+
+test('what is no piece is refused, and the source is told to end', async (context) => {
+  const { handle, path, base } = prepare(context)
+  let isEnded = false
+  const pieces = function* of(piece: unknown): Generator<string> {
+    try {
+      yield 'x'
+      yield piece as string
+      yield 'never'
+    } finally {
+      isEnded = true
+    }
+  }
+  for (const piece of [3, null, {}, 'lone \uD800', new Float64Array(1)]) {
+    isEnded = false
+    await assert.rejects(handle.write(path, pieces(piece)), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
+    assert.ok(isEnded)
+    isEnded = false
+    assert.throws(() => handle.writeSync(path, pieces(piece)), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
+    assert.ok(isEnded)
+  }
+  const stream = new Readable({ read: () => undefined })
+  await assert.rejects(handle.write(join(base, 'none', 'a'), stream), { code: 'ERR_FSYS_NOT_FOUND' })
+  assert.ok(stream.destroyed)
+  isUntouched(base)
+})
+
+test('a signal ends a write while it waits for its source, and before it is in place', async (context) => {
+  const { handle, path, base } = prepare(context)
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const hanging = async function* pieces(): AsyncGenerator<string> {
+    yield 'x'
+    await new Promise(() => undefined)
+  }
+  const writing = handle.write(path, hanging(), { signal: controller.signal })
+  setTimeout(() => controller.abort(reason), 20)
+  await assert.rejects(writing, (error) => error === reason)
+  isUntouched(base)
+  await assert.rejects(handle.write(path, 'new', { signal: controller.signal }), (error) => error === reason)
+  await assert.rejects(handle.copy(path, join(base, 'b'), { signal: controller.signal }), (error) => error === reason)
+  isUntouched(base)
+  await handle.write(path, 'new', { signal: new AbortController().signal })
+  assert.equal(readFileSync(path, 'utf8'), 'new')
+})
+
+test('bad arguments are the caller’s mistakes', async (context) => {
+  const { handle, path, base } = prepare(context)
+  const invalid = { code: 'ERR_FSYS_INVALID_ARGUMENT', name: 'TypeError' }
+  for (const data of [3, null, undefined, {}, new ArrayBuffer(1), 'lone \uDC00', new DataView(new ArrayBuffer(1))]) {
+    await assert.rejects(handle.write(path, data as string), invalid)
+    await assert.rejects(handle.append(path, data as string), invalid)
+    await assert.rejects(handle.writeAt(path, 0, data as string), invalid)
+  }
+  await assert.rejects(handle.write(path, 'x', { mood: 1 } as object), invalid)
+  await assert.rejects(handle.write(path, 'x', { signal: 1 } as object), invalid)
+  assert.throws(() => handle.writeSync(path, 'x', { signal: AbortSignal.abort() }), invalid)
+  assert.throws(() => handle.writeSync(path, Readable.from(['x']) as never), invalid)
+  const outOfRange = { code: 'ERR_FSYS_OUT_OF_RANGE', name: 'RangeError' }
+  await assert.rejects(handle.write(path, 'x', { mode: 0o1000 }), outOfRange)
+  for (const value of [-1, 0.5, 2 ** 53, Number.NaN]) {
+    await assert.rejects(handle.truncate(path, value), outOfRange)
+    await assert.rejects(handle.writeAt(path, value, 'x'), outOfRange)
+    await assert.rejects(handle.readAt(path, value, 1), outOfRange)
+    await assert.rejects(handle.readAt(path, 1, value), outOfRange)
+    await assert.rejects(handle.punchHole(path, 1, value), outOfRange)
+    await assert.rejects(handle.writeZeros(path, 1, value), outOfRange)
+  }
+  isUntouched(base)
+})
+
+test('of many writers at the same time the last one wins, whole', async (context) => {
+  const { handle, path, base } = prepare(context)
+  const other = createHandle({ mode: 'prod', method: 'sync' })
+  const contents = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(65 + index).repeat(10_000 + index))
+  const seen = new Set<string>()
+  const watching = setInterval(() => seen.add(readFileSync(path, 'utf8')), 1)
+  await Promise.all(contents.map((content, index) => (index % 2 === 0 ? handle : other).write(path, content)))
+  clearInterval(watching)
+  for (const found of [...seen, readFileSync(path, 'utf8')]) assert.ok(found === 'old' || contents.includes(found))
+  assert.deepEqual(readdirSync(base), ['a'])
+})
+
+test('appends at the same time do not overwrite each other', async (context) => {
+  const { handle, path } = prepare(context)
+  await Promise.all(Array.from({ length: 30 }, (_, index) => handle.append(path, `<${index}>`)))
+  const found = readFileSync(path, 'utf8')
+  for (let index = 0; index < 30; index++) assert.ok(found.includes(`<${index}>`))
+  assert.equal(found.length, 3 + 10 * 3 + 20 * 4)
+})
