@@ -1,4 +1,4 @@
-// replace.h for JavaScript: blocking, and as one job on the thread pool.
+// replace.h for JavaScript: as one job on the thread pool.
 #include "operation.h"
 #include "replace.h"
 
@@ -39,18 +39,12 @@ static struct operation read_replacements(struct arguments *arguments) {
 
 static int64_t run_replace(struct operation *operation) {
   struct replacement *files = (struct replacement *)operation->table;
-  replace_files(operation->fd, files, (int)operation->length, operation->names, operation->bytes, operation->mode);
+  replace_files(operation->fd, files, (int)operation->length, operation->names, operation->bytes,
+                operation->mode != 0);
   return 0;
 }
 
-// replaceFilesSync(directory, table, names, contents, permissions): 0
-static napi_value js_replace_files_sync(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read_replacements(&arguments);
-  return arguments.are_refused ? NULL : number(env, (double)run_replace(&wanted));
-}
-
-// replaceFiles(directory, table, names, contents, permissions, callback)
+// replaceFiles(directory, table, names, contents, isFull, callback)
 static napi_value js_replace_files(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
   struct operation wanted = read_replacements(&arguments);
@@ -71,7 +65,6 @@ static napi_value js_replace_files(napi_env env, napi_callback_info info) {
 }
 
 const struct function replace_functions[] = {
-    {"replaceFilesSync", js_replace_files_sync},
     {"replaceFiles", js_replace_files},
     {NULL, NULL},
 };

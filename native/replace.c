@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,13 +25,13 @@ static void fail(struct replacement *file, enum replace_step step, int result) {
   file->step = step;
 }
 
-static void open_draft(int directory, struct replacement *file, struct draft *draft, int permissions) {
+static void open_draft(int directory, struct replacement *file, struct draft *draft) {
   struct stat old;
   bool is_there = fstatat(directory, draft->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
   if (!is_there && errno != ENOENT) return fail(file, STEP_STAT, -errno);
   if (is_there && !S_ISREG(old.st_mode)) return fail(file, STEP_STAT, REPLACE_NOT_PLAIN);
 
-  mode_t mode = is_there ? old.st_mode & 0777 : (mode_t)permissions;
+  mode_t mode = is_there ? old.st_mode & 0777 : (mode_t)file->permissions;
   draft->fd = openat(directory, draft->draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (draft->fd < 0) return fail(file, STEP_OPEN, -errno);
   draft->exists = true;
@@ -45,13 +44,13 @@ static void open_draft(int directory, struct replacement *file, struct draft *dr
   if (fchmod(draft->fd, mode) < 0) fail(file, STEP_CHMOD, -errno);
 }
 
-static int sync_draft(const struct draft *draft) {
-  if (!draft->has_new_attributes) return sync_data(draft->fd);
+static int sync_draft(const struct draft *draft, bool is_full) {
+  if (!is_full && !draft->has_new_attributes) return sync_data(draft->fd);
   return fsync(draft->fd) == 0 ? 0 : -errno;
 }
 
 void replace_files(int directory, struct replacement *files, int count, const char *names, const uint8_t *contents,
-                   int permissions) {
+                   bool is_full) {
   struct draft drafts[REPLACE_FILES_MAX];
   for (int at = 0; at < count; at++) {
     struct replacement *file = &files[at];
@@ -61,14 +60,14 @@ void replace_files(int directory, struct replacement *files, int count, const ch
     names = draft->draft + strlen(draft->draft) + 1;
     file->result = 0;
     file->step = STEP_NONE;
-    open_draft(directory, file, draft, permissions);
+    open_draft(directory, file, draft);
     size_t written;
     if (file->result == 0) {
       int result = write_range(draft->fd, contents, (size_t)file->length, 0, WRITE_ONLY, &written);
       if (result < 0) fail(file, STEP_WRITE, result);
       // The system begins to write at once, and gives all of them their places on the disk, which it then makes
       // durable together. A hint, and no more.
-      else if (getenv("NOHINT") == NULL) (void)sync_file_range(draft->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+      else (void)sync_file_range(draft->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     contents += file->length;
   }
@@ -76,7 +75,7 @@ void replace_files(int directory, struct replacement *files, int count, const ch
     struct draft *draft = &drafts[at];
     if (draft->fd < 0) continue;
     if (files[at].result == 0) {
-      int result = sync_draft(draft);
+      int result = sync_draft(draft, is_full);
       if (result < 0) fail(&files[at], STEP_SYNC, result);
     }
     if (close(draft->fd) < 0 && files[at].result == 0) fail(&files[at], STEP_CLOSE, -errno);

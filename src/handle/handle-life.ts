@@ -1,6 +1,7 @@
 import { FsysError, storageFailure } from '../errors.js'
 import { run, runSync, type Steps } from '../storage/steps.js'
 import type { HandleContext } from './context.js'
+import { type Pieces, Scan } from './scan.js'
 
 /** The life of a handle, and how its calls are made. */
 export abstract class HandleLife {
@@ -53,6 +54,25 @@ export abstract class HandleLife {
     }
   }
 
+  /** Makes a call that is many steps of work at the same time. */
+  protected async during<Result>(verb: string, path: string | URL, work: () => Promise<Result>): Promise<Result> {
+    this.#begin(verb, path)
+    try {
+      return await work()
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Makes something to iterate over: each iteration is a call. */
+  protected iterate<Item>(verb: string, path: string | URL, start: () => Pieces<Item>): Scan<Item> {
+    return new Scan(() => {
+      const pieces = start()
+      this.#begin(verb, path)
+      return { pieces, told: (error) => told(error, verb, path), end: () => this.#end() }
+    })
+  }
+
   #begin(verb: string, path: string | URL): void {
     if (this.#isClosed) throw new FsysError('ERR_FSYS_CLOSED', `cannot ${verb} ${shown(path)}: the handle is closed`)
     this.#unfinished += 1
@@ -64,7 +84,8 @@ export abstract class HandleLife {
   }
 }
 
-function told(error: unknown, verb: string, path: string | URL): unknown {
+/** Gives an error its meaning, and says what was being done. */
+export function told(error: unknown, verb: string, path: string | URL): unknown {
   return storageFailure(error, `cannot ${verb} ${shown(path)}`, { path: String(path) })
 }
 

@@ -6,10 +6,10 @@ import { openJournal, openJournalSync } from '../journal/open-journal.js'
 import type { JournalOptions } from '../journal/options.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage } from '../storage/storage.js'
+import { BatchCalls } from './batch-calls.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { Durability } from './durability.js'
-import { FileCalls } from './file-calls.js'
 import type { DurabilityPrimitive, Method } from './method.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
@@ -41,7 +41,7 @@ function warn(reason: string): void {
 }
 
 /** Durable work with files. Made by `createHandle`. */
-export class Handle extends FileCalls {
+export class Handle extends BatchCalls {
   /** Whose diagnostics it gives: in 'dev', a warning of the process for each thing that it has to do without. */
   readonly mode: 'dev' | 'prod'
   readonly #givenStorage: Storage | undefined

@@ -1,0 +1,37 @@
+import { checkNames, truth, wholeNumber } from '../checks.js'
+import { checkSignal } from './directory-options.js'
+
+/** How a batch is done. */
+export interface BatchOptions {
+  /**
+   * How many operations may be under way at the same time: 1 to 1024, default 64. With 1, and without `grouped`, each one is
+   * durable before the next one begins.
+   */
+  readonly concurrency?: number
+  /**
+   * Sync each directory once, after all that changes in it, instead of once for each operation. Default true. Either way,
+   * everything is durable when the batch resolves.
+   */
+  readonly grouped?: boolean
+  /** Stops the batch: nothing more is started, and what is under way ends as it does for a single call. */
+  readonly signal?: AbortSignal
+}
+
+export interface SettledBatchOptions {
+  readonly concurrency: number
+  readonly grouped: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+export function settleBatchOptions(caller: string, options: BatchOptions = {}): SettledBatchOptions {
+  checkNames(caller, options, ['concurrency', 'grouped', 'signal'])
+  return {
+    concurrency: wholeNumber('concurrency', options.concurrency ?? CONCURRENCY, 1, CONCURRENCY_MAX),
+    grouped: truth('grouped', options.grouped ?? true),
+    signal: checkSignal(options.signal),
+  }
+}
+
+/** The thread pool has four threads; each has some files at hand then. */
+const CONCURRENCY = 64
+const CONCURRENCY_MAX = 1024
