@@ -123,6 +123,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code) ? code : undefined
 }
 
+/** There is nothing. A path through something that is not a directory leads to nothing as well. */
+export function isAbsence(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
 /** Linux's number for an exceeded quota, for which libuv has no name (it answers with 'Unknown system error -122'). */
 const EDQUOT = -122
 

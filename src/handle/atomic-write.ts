@@ -1,12 +1,12 @@
 import { FsysError, errnoOf, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { StorageDirectory, StorageFile } from '../storage/storage.js'
+import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
 import { keepAttributes, type KeptAttributes } from './attributes.js'
 import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
 import { atPlace, type Place } from './scope.js'
-import { AbortableSource, type ByteSource } from './source.js'
+import { AbortableSource, type ByteSource, checkSignal } from './source.js'
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
@@ -18,17 +18,19 @@ export interface ReplaceOptions {
 }
 
 /** What fills a draft. */
-export type FillDraft = (file: StorageFile, draft: string) => Steps<void>
+export type FillDraft = (file: StorageFile, draft: string, facts: FileFacts) => Steps<void>
 
 /** Replaces what a path leads to. The source is told when nobody wants more of it. */
 export function* replacePath(
   context: HandleContext,
-  path: string,
+  path: string | URL,
   source: ByteSource,
   options: ReplaceOptions,
 ): Steps<KeptAttributes> {
   return yield* withSource(source, options.signal, (ending) =>
-    atPlace(context.scope, path, 'follow', (place) => replaceFile(context, place, ending, options)),
+    atPlace(context.scope, context.scope.settle(path), 'follow', (place) =>
+      replaceFile(context, place, ending, options),
+    ),
   )
 }
 
@@ -76,11 +78,11 @@ export function writeDraft(
   source: ByteSource,
   options: ReplaceOptions,
 ): Steps<Draft> {
-  return makeDraft(context, place, options, function* fill(file, name) {
-    const direct = yield* context.durability.openDirect(place.directory, name)
+  return makeDraft(context, place, options, function* fill(file, name, facts) {
+    const direct = yield* context.durability.openDirect(place.directory, name, facts)
     try {
-      const { notDirect } = yield* writeContent({ file, direct }, source, () => options.signal?.throwIfAborted())
-      if (notDirect !== undefined) context.durability.fallBack(notDirect)
+      const { notDirect } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
+      if (notDirect !== undefined) context.durability.fallBack(place.directory, facts, notDirect)
     } finally {
       if (direct !== undefined) yield* closeQuietly(direct)
     }
@@ -104,15 +106,17 @@ export function* makeDraft(
   const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777
   const file = yield* call(directory, 'open', draft, 'create', permissions)
   try {
-    // Before there is any content: nobody may read it who could not read the old file, not for a moment.
-    let hasNewAttributes = facts !== undefined && (yield* ensurePermissions(file, permissions))
-    yield* fill(file, draft)
+    const made = yield* call(file, 'stat')
+    // The umask may have taken bits away. They are given before there is any content.
+    let hasNewAttributes = facts !== undefined && made.permissions !== permissions
+    if (hasNewAttributes) yield* call(file, 'setPermissions', permissions)
+    yield* fill(file, draft, made)
     let kept: KeptAttributes = NOTHING_KEPT
     if (keepsAll && facts !== undefined) {
       kept = yield* keepAttributes(file, facts)
       hasNewAttributes = true
     }
-    yield* context.durability.sync(file, hasNewAttributes)
+    yield* context.durability.sync(file, directory, made, hasNewAttributes)
     yield* call(file, 'close')
     return { draft, kept }
   } catch (error) {
@@ -127,7 +131,7 @@ const NOTHING_KEPT: KeptAttributes = { owner: false }
 /** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
 export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {
   try {
-    signal?.throwIfAborted()
+    checkSignal(signal)
     yield* call(directory, 'rename', draft, directory, name)
   } catch (error) {
     yield* discardDraft(directory, draft)
@@ -161,13 +165,6 @@ export function* discardDraft(directory: StorageDirectory, draft: string): Steps
 
 export function notAFile(name: string): NodeJS.ErrnoException {
   return systemFailure('EISDIR', 'it is not a regular file', name)
-}
-
-/** The umask may have taken bits away. True if it had. */
-function* ensurePermissions(file: StorageFile, permissions: number): Steps<boolean> {
-  if ((yield* call(file, 'stat')).permissions === permissions) return false
-  yield* call(file, 'setPermissions', permissions)
-  return true
 }
 
 /** Tells the source that nobody wants more. Not waited for after an abort: it may be what hangs. */

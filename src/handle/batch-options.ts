@@ -1,5 +1,5 @@
 import { checkNames, truth, wholeNumber } from '../checks.js'
-import { checkSignal } from './directory-options.js'
+import { settleSignal } from './directory-options.js'
 
 /** How a batch is done. */
 export interface BatchOptions {
@@ -28,7 +28,7 @@ export function settleBatchOptions(caller: string, options: BatchOptions = {}): 
   return {
     concurrency: wholeNumber('concurrency', options.concurrency ?? CONCURRENCY, 1, CONCURRENCY_MAX),
     grouped: truth('grouped', options.grouped ?? true),
-    signal: checkSignal(options.signal),
+    signal: settleSignal(options.signal),
   }
 }
 

@@ -5,6 +5,7 @@ import { confirmNames, makeDraft, publishDraft } from './atomic-write.js'
 import type { HandleContext } from './context.js'
 import { withFile } from './open-place.js'
 import { atPlace, type Place } from './scope.js'
+import { checkSignal } from './source.js'
 
 /** What a copy was made by: the best that the two places have. */
 export type CopyPrimitive = 'reflink' | 'copy_file_range' | 'read and write'
@@ -33,7 +34,7 @@ export function copyToPlace(context: HandleContext, source: Place, target: Place
     let copied: Copied = { bytes: 0, primitive: 'reflink' }
     const options = { mode: permissions & 0o777, signal }
     const { draft } = yield* makeDraft(context, target, options, function* fill(to) {
-      copied = yield* copyContent(file, to, () => signal?.throwIfAborted())
+      copied = yield* copyContent(file, to, () => checkSignal(signal))
     })
     yield* publishDraft(target, draft, signal)
     return copied

@@ -42,7 +42,7 @@ export function settleScanOptions(
   checkNames(caller, options, ['kind', 'signal', ...more])
   const { kind, signal } = options
   if (kind !== undefined) oneOf('kind', kind, ['file', 'directory', 'link', 'other'])
-  return { kind, signal: checkSignal(signal) }
+  return { kind, signal: settleSignal(signal) }
 }
 
 export function settleFindOptions(
@@ -56,7 +56,7 @@ export function settleFindOptions(
   }
 }
 
-export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+export function settleSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return signal
 }

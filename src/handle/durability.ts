@@ -1,57 +1,72 @@
 import { errnoOf } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { StorageDirectory, StorageFile } from '../storage/storage.js'
-import { type ChosenMethod, type Method, chooseMethod } from './method.js'
+import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
+import type { MethodChoice, MethodFacts } from './method.js'
 
-/** How a handle makes files durable: what runs, after all fallbacks. */
+/** Chooses for the file system that a path is on. */
+export type ChooseMethod = (path: string, directIo: MethodFacts['directIo']) => MethodChoice
+
+/** How a handle makes files durable: what runs where, after all fallbacks. */
 export class Durability {
-  readonly #platform: NodeJS.Platform
-  readonly #wanted: Method | 'auto'
+  readonly #choose: ChooseMethod
   readonly #onFallback: (reason: string) => void
-  #chosen: ChosenMethod
+  readonly #byDevice = new Map<bigint, MethodChoice>()
+  #chosen: MethodChoice
   #syncsDirectories = true
 
-  /** `onFallback` is called when something that was asked for turns out not to be had. */
-  constructor(
-    wanted: Method | 'auto',
-    onFallback: (reason: string) => void = () => undefined,
-    platform: NodeJS.Platform = process.platform,
-  ) {
-    this.#platform = platform
-    this.#wanted = wanted
+  /**
+   * `path` is where the handle works if nothing else is said. `onFallback` is called when something that was asked for turns
+   * out not to be had.
+   */
+  constructor(choose: ChooseMethod, path: string, onFallback: (reason: string) => void = () => undefined) {
+    this.#choose = choose
     this.#onFallback = onFallback
-    this.#chosen = chooseMethod({ platform, hasDirect: platform === 'linux' }, wanted)
+    this.#chosen = choose(path, { isAvailable: 'unknown' })
   }
 
-  get chosen(): ChosenMethod {
+  /** What was used last; before that, what is to be used. */
+  get chosen(): MethodChoice {
     return this.#chosen
-  }
-
-  /** Opens a file past the page cache, if that is the method and it can be done there. */
-  *openDirect(directory: StorageDirectory, name: string): Steps<StorageFile | undefined> {
-    if (this.#chosen.method !== 'direct') return undefined
-    try {
-      return yield* call(directory, 'open', name, 'direct')
-    } catch (error) {
-      const errno = errnoOf(error)
-      // EACCES: the draft of a file that its owner may not write to.
-      if (errno !== 'EINVAL' && errno !== 'ENOTSUP' && errno !== 'EACCES') throw error
-      if (errno !== 'EACCES') this.fallBack((error as Error).message)
-      return undefined
-    }
-  }
-
-  /** From now on, the page cache serves. */
-  fallBack(reason: string): void {
-    if (this.#chosen.method !== 'direct') return
-    const { method, primitive } = chooseMethod({ platform: this.#platform, hasDirect: false }, this.#wanted)
-    this.#chosen = { method, primitive, reason }
-    this.#onFallback(`direct I/O is not to be had, ${primitive} serves: ${reason}`)
   }
 
   /** False where names cannot be made durable: on Windows, and on some network file systems. */
   get syncsDirectories(): boolean {
     return this.#syncsDirectories
+  }
+
+  /** What is used for a file in a directory; the choice is made once a file system. */
+  choiceFor(directory: StorageDirectory, { device }: FileFacts): MethodChoice {
+    let choice = this.#byDevice.get(device)
+    if (choice === undefined) {
+      choice = this.#choose(directory.path, { isAvailable: 'unknown' })
+      if (this.#byDevice.size >= DEVICES_MAX) this.#byDevice.clear()
+      this.#byDevice.set(device, choice)
+    }
+    this.#chosen = choice
+    return choice
+  }
+
+  /** Opens a file past the page cache, if that is the method there and it can be done. */
+  *openDirect(directory: StorageDirectory, name: string, facts: FileFacts): Steps<StorageFile | undefined> {
+    if (this.choiceFor(directory, facts).method !== 'direct') return undefined
+    try {
+      return yield* call(directory, 'open', name, 'direct')
+    } catch (error) {
+      const errno = errnoOf(error)
+      // The draft of a file that its owner may not write to.
+      if (errno === 'EACCES') return undefined
+      if (errno !== 'EINVAL' && errno !== 'ENOTSUP') throw error
+      this.fallBack(directory, facts, (error as Error).message)
+      return undefined
+    }
+  }
+
+  /** From now on, the page cache serves there. */
+  fallBack(directory: StorageDirectory, { device }: FileFacts, reason: string): void {
+    const choice = this.#choose(directory.path, { isAvailable: false, reason })
+    this.#byDevice.set(device, choice)
+    this.#chosen = choice
+    this.#onFallback(`direct I/O is not to be had in ${directory.path}, ${choice.primitive} serves: ${reason}`)
   }
 
   /** Makes the names in a directory durable, where that can be done. */
@@ -66,7 +81,11 @@ export class Durability {
    * Makes what was written durable. Attributes (permission bits, owner, times) are covered by a full sync only: who has set
    * any must say so.
    */
-  *sync(file: StorageFile, hasNewAttributes: boolean): Steps<void> {
-    yield* call(file, this.#chosen.method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync')
+  *sync(file: StorageFile, directory: StorageDirectory, facts: FileFacts, hasNewAttributes = false): Steps<void> {
+    const { method } = this.choiceFor(directory, facts)
+    yield* call(file, method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync')
   }
 }
+
+/** What a handle remembers is bounded. */
+const DEVICES_MAX = 1000

@@ -222,9 +222,8 @@ export abstract class FileCalls extends HandleLife {
     options: WriteOptions | undefined,
   ): Steps<KeptAttributes> {
     const settled = settleWriteOptions(caller, options)
-    const [name, source] = [this.settle(path), sourceOf(data)]
     const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
-    return replacePath(this.context, name, source, { ...settled, keeps })
+    return replacePath(this.context, path, sourceOf(data), { ...settled, keeps })
   }
 
   #append(path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {

@@ -11,13 +11,13 @@ import { atPlace, type Place } from './scope.js'
 export function* appendToFile(context: HandleContext, path: string, bytes: Uint8Array, mode: number): Steps<void> {
   yield* atPlace(context.scope, path, 'follow', function* appendAt(place) {
     if (place.facts === undefined) yield* makeEmpty(place, mode)
-    yield* withFile(place, 'append', function* append(file) {
+    yield* withFile(place, 'append', function* append(file, facts) {
       for (let done = 0; done < bytes.length;) {
         const count = yield* call(file, 'append', done === 0 ? bytes : bytes.subarray(done))
         if (count === 0) throw noProgress('write')
         done += count
       }
-      yield* context.durability.sync(file, false)
+      yield* context.durability.sync(file, place.directory, facts)
     })
     yield* confirmNames(context, place.directory, place.name)
   })

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 
-import { outOfRange, systemFailure } from '../errors.js'
+import { isAbsence, outOfRange, systemFailure } from '../errors.js'
 import type { Steps } from '../storage/steps.js'
 import type { FileFacts, StorageFile } from '../storage/storage.js'
 import { readWhole } from '../storage/whole.js'
@@ -51,8 +51,7 @@ export function* findFacts(context: HandleContext, path: string): Steps<FileFact
   try {
     return yield* atPlace(context.scope, path, 'follow', factsAt)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (isAbsence(error)) return undefined
     throw error
   }
 }

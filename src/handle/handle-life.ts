@@ -2,6 +2,7 @@ import { FsysError, storageFailure } from '../errors.js'
 import { run, runSync, type Steps } from '../storage/steps.js'
 import type { HandleContext } from './context.js'
 import { type Pieces, Scan } from './scan.js'
+import { TheirFailure } from './source.js'
 
 /** The life of a handle, and how its calls are made. */
 export abstract class HandleLife {
@@ -86,6 +87,7 @@ export abstract class HandleLife {
 
 /** Gives an error its meaning, and says what was being done. */
 export function told(error: unknown, verb: string, path: string | URL): unknown {
+  if (error instanceof TheirFailure) return error.cause
   return storageFailure(error, `cannot ${verb} ${shown(path)}`, { path: String(path) })
 }
 

@@ -5,12 +5,12 @@ import type { Journal } from '../journal/journal.js'
 import { openJournal, openJournalSync } from '../journal/open-journal.js'
 import type { JournalOptions } from '../journal/options.js'
 import { call, type Steps } from '../storage/steps.js'
-import type { Storage } from '../storage/storage.js'
+import type { Storage, StorageEngine } from '../storage/storage.js'
 import { BatchCalls } from './batch-calls.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
-import { Durability } from './durability.js'
-import type { DurabilityPrimitive, Method } from './method.js'
+import { type ChooseMethod, Durability } from './durability.js'
+import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive } from './method.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -23,7 +23,8 @@ import { Sweeper } from './sweeper.js'
  */
 export function createHandle(options?: HandleOptions): Handle {
   const { method, root, storage, mode } = settleHandleOptions(options)
-  const durability = new Durability(method, mode === 'dev' ? warn : undefined)
+  const choose: ChooseMethod = (_, directIo) => chooseMethod({ platform: process.platform, directIo }, method)
+  const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
   return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
 }
@@ -57,8 +58,11 @@ export class Handle extends BatchCalls {
     return this.context.scope.root
   }
 
-  /** How what is written is made durable, after all fallbacks. */
-  get activeMethod(): Method {
+  /**
+   * How what is written is made durable, after all fallbacks. The choice is made for each file system: this is the one that
+   * was used last, and before that, the one for the root, or else the working directory.
+   */
+  get activeMethod(): DurabilityMethod {
     return this.context.durability.chosen.method
   }
 
@@ -75,6 +79,16 @@ export class Handle extends BatchCalls {
   /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
   get sectorSize(): number {
     return DIRECT_ALIGNMENT_BYTES
+  }
+
+  /** What does the work. */
+  get engine(): StorageEngine {
+    return this.context.storage.engine
+  }
+
+  /** Why it is not a better one, if there is one. */
+  get engineReason(): string | undefined {
+    return this.context.storage.engineReason
   }
 
   /** False where names cannot be made durable: on Windows, and on some network file systems. Found out by the first write. */

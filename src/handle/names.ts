@@ -1,4 +1,4 @@
-import { errnoOf } from '../errors.js'
+import { errnoOf, isAbsence } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import { confirmNames, notAFile } from './atomic-write.js'
 import type { HandleContext } from './context.js'
@@ -7,6 +7,15 @@ import { atPlace, type Place } from './scope.js'
 
 /** Removes a file, or a link itself. False if there was nothing. */
 export function* deleteFile(context: HandleContext, path: string): Steps<boolean> {
+  try {
+    return yield* deleteThere(context, path)
+  } catch (error) {
+    if (isAbsence(error)) return false
+    throw error
+  }
+}
+
+function* deleteThere(context: HandleContext, path: string): Steps<boolean> {
   return yield* atPlace(context.scope, path, 'itself', function* deleteAt(place) {
     const wasThere = yield* unlinkFile(place)
     // What is not there may have been removed by somebody who has not confirmed that.

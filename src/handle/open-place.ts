@@ -37,7 +37,7 @@ export function* changeFile<Result>(
   return yield* atPlace(context.scope, path, 'follow', function* changeAt(place) {
     const result = yield* withFile(place, mode, function* changeAndSync(file, facts) {
       const changed = yield* change(file, facts)
-      yield* context.durability.sync(file, false)
+      yield* context.durability.sync(file, place.directory, facts)
       return changed
     })
     yield* confirmNames(context, place.directory, place.name)

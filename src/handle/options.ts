@@ -2,7 +2,7 @@ import { checkNames, oneOf, settlePath, wholeNumber, withMethod } from '../check
 import { invalidArgument } from '../errors.js'
 import { defaultStorage } from '../storage/default-storage.js'
 import type { Storage } from '../storage/storage.js'
-import type { Method } from './method.js'
+import type { DurabilityMethod } from './method.js'
 
 /** How to make a handle. */
 export interface HandleOptions {
@@ -10,7 +10,7 @@ export interface HandleOptions {
    * How what is written is made durable: 'sync', 'data', 'direct', or 'auto' (default), which chooses by what the platform
    * and the file system can do. A matter of speed: each of them is durable on return.
    */
-  readonly method?: Method | 'auto'
+  readonly method?: DurabilityMethod | 'auto'
   /**
    * A directory that paths cannot leave: all of them are relative to it, and neither `..` nor symbolic links lead out of it.
    * Default: none, and relative paths start at the working directory.
@@ -26,7 +26,7 @@ export interface HandleOptions {
 }
 
 export interface SettledHandleOptions {
-  readonly method: Method | 'auto'
+  readonly method: DurabilityMethod | 'auto'
   readonly root: string | undefined
   readonly mode: 'dev' | 'prod'
   readonly storage: Storage

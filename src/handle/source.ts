@@ -20,6 +20,21 @@ export interface ByteSource {
   closeSync(): void
 }
 
+/**
+ * What is none of the storage's errors: a source's own, or the reason of a signal. Whoever called gets the cause as it is,
+ * whatever it looks like.
+ */
+export class TheirFailure extends Error {
+  constructor(cause: unknown) {
+    super('not the storage', { cause })
+  }
+}
+
+/** Throws a TheirFailure if the signal says that it is enough. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new TheirFailure(signal.reason)
+}
+
 /** Throws ERR_FSYS_INVALID_ARGUMENT for what is none. */
 export function sourceOf(data: Data | StreamedData): ByteSource {
   if (typeof data === 'string') return new WholeSource(encodeText(data, WHAT))
@@ -92,8 +107,13 @@ class PieceSource implements ByteSource {
   }
 
   nextSync(): Uint8Array | undefined {
-    const { done, value } = this.#pieces.next()
-    return done ? undefined : bytesOf(value)
+    let next: IteratorResult<Data>
+    try {
+      next = this.#pieces.next()
+    } catch (error) {
+      throw new TheirFailure(error)
+    }
+    return next.done ? undefined : bytesOf(next.value)
   }
 
   // oxlint-disable-next-line typescript/require-await
@@ -118,8 +138,13 @@ export class AbortableSource implements ByteSource {
     this.#signal = signal
   }
 
-  next(): Promise<Uint8Array | undefined> {
-    return abortable(this.#source.next(), this.#signal)
+  async next(): Promise<Uint8Array | undefined> {
+    try {
+      return await abortable(this.#source.next(), this.#signal)
+    } catch (error) {
+      checkSignal(this.#signal)
+      throw error
+    }
   }
 
   nextSync(): Uint8Array | undefined {
@@ -148,8 +173,13 @@ class AsyncSource implements ByteSource {
   }
 
   async next(): Promise<Uint8Array | undefined> {
-    const { done, value } = await this.#pieces.next()
-    return done ? undefined : bytesOf(value)
+    let next: IteratorResult<Data>
+    try {
+      next = await this.#pieces.next()
+    } catch (error) {
+      throw new TheirFailure(error)
+    }
+    return next.done ? undefined : bytesOf(next.value)
   }
 
   nextSync(): never {

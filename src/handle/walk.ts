@@ -3,6 +3,7 @@ import { call, type Steps } from '../storage/steps.js'
 import type { DirectoryEntry, Listing, StorageDirectory } from '../storage/storage.js'
 import { DRAFT_PREFIX } from './draft-name.js'
 import type { Pieces } from './scan.js'
+import { checkSignal } from './source.js'
 
 /** Something that was found beneath a directory. */
 export interface TreeEntry extends DirectoryEntry {
@@ -57,7 +58,7 @@ export class Walk<State> implements Pieces<TreeEntry> {
 
   /** The next entries; none at the end. */
   *next(): Steps<readonly TreeEntry[]> {
-    this.#signal?.throwIfAborted()
+    checkSignal(this.#signal)
     if (!this.#isBegun) yield* this.#enterFirst()
     const found: TreeEntry[] = []
     for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
@@ -66,7 +67,7 @@ export class Walk<State> implements Pieces<TreeEntry> {
         continue
       }
       if (found.length > 0) return found
-      this.#signal?.throwIfAborted()
+      checkSignal(this.#signal)
       level.entries = yield* call(level.listing, 'next', PIECE_ENTRIES)
       level.index = 0
       if (level.entries.length === 0) yield* this.#leave()

@@ -1,12 +1,13 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 
+import { isAbsence } from '../errors.js'
 import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
 import { replaceFiles } from './native-replace.js'
 import { factsOf } from './node-file.js'
-import { flagsOf, isAbsence } from './node-flags.js'
+import { flagsOf } from './node-flags.js'
+import { NodeListing } from './node-listing.js'
 import type {
-  DirectoryEntry,
   FileFacts,
   FileReplacement,
   Listing,
@@ -268,59 +269,6 @@ export class NodeDirectory implements StorageDirectory {
 }
 
 type Callback<Result> = (error: NodeJS.ErrnoException | null, result?: Result) => void
-
-class NodeListing implements Listing {
-  readonly #directory: fs.Dir
-  #isClosed = false
-
-  constructor(directory: fs.Dir) {
-    this.#directory = directory
-  }
-
-  async next(countMax: number): Promise<DirectoryEntry[]> {
-    const entries: DirectoryEntry[] = []
-    while (entries.length < countMax) {
-      // One after the other is how they come; most are there already.
-      // oxlint-disable-next-line no-await-in-loop
-      const entry = await this.#directory.read()
-      if (entry === null) break
-      entries.push(entryOf(entry))
-    }
-    return entries
-  }
-
-  nextSync(countMax: number): DirectoryEntry[] {
-    const entries: DirectoryEntry[] = []
-    while (entries.length < countMax) {
-      const entry = this.#directory.readSync()
-      if (entry === null) break
-      entries.push(entryOf(entry))
-    }
-    return entries
-  }
-
-  async close(): Promise<void> {
-    if (!this.#take()) return
-    await this.#directory.close()
-  }
-
-  closeSync(): void {
-    if (this.#take()) this.#directory.closeSync()
-  }
-
-  #take(): boolean {
-    const wasOpen = !this.#isClosed
-    this.#isClosed = true
-    return wasOpen
-  }
-}
-
-function entryOf(entry: fs.Dirent): DirectoryEntry {
-  const { name } = entry
-  if (entry.isFile()) return { name, kind: 'file' }
-  if (entry.isDirectory()) return { name, kind: 'directory' }
-  return { name, kind: entry.isSymbolicLink() ? 'link' : 'other' }
-}
 
 interface Descriptor {
   readonly fd: number

@@ -23,9 +23,3 @@ export function flagsOf(path: string, mode: OpenMode): number {
   const message = `ENOTSUP: this platform has no direct I/O, open '${path}'`
   throw Object.assign(new Error(message), { code: 'ENOTSUP', syscall: 'open', path })
 }
-
-/** A path through something that is not a directory leads to nothing as well. */
-export function isAbsence(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ENOTDIR'
-}

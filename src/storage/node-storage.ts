@@ -1,11 +1,12 @@
 import * as fs from 'node:fs'
 
+import { isAbsence } from '../errors.js'
 import type { Engine } from '../platform/engine.js'
 import type { NativeAddon } from '../platform/native-addon.js'
 import { owners } from '../platform/owners.js'
 import { NodeDirectory, type NodeDirectoryTools } from './node-directory.js'
 import { factsOf, NodeFile } from './node-file.js'
-import { flagsOf, isAbsence } from './node-flags.js'
+import { flagsOf } from './node-flags.js'
 import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, StorageFile } from './storage.js'
 
 export interface NodeStorageOptions {

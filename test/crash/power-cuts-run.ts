@@ -1,19 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { must } from '../sim/model.js'
 import type { LoopDisk } from '../support/loop-disk.js'
 import { seededRandom } from '../support/random.js'
+import { CutProcess, type Moment } from './cut-process.js'
 import { JournalHistory, type Standing } from './power-cuts-history.js'
 import type { WriterFault, WriterMessage, WriterPlan } from './power-cuts-messages.js'
 
 const WRITER = fileURLToPath(new URL('power-cuts-writer.js', import.meta.url))
-
-/** No step of a cycle takes nearly as long. */
-const STEP_MS_MAX = 60_000
 
 /** Beyond this, another journal is begun. */
 const JOURNAL_BYTES_MAX = 4 * 2 ** 20
@@ -39,15 +35,6 @@ export interface CutCounts {
 }
 
 const PAGE_BYTES = 4096
-
-/** When the power goes. */
-interface Moment {
-  /** The writer stops by itself, in front of this call on its storage. */
-  readonly call?: number
-  /** After so many words of the writer, and so much time. */
-  readonly messages: number
-  readonly delayMs: number
-}
 
 /**
  * Power cuts on one disk, one after the other, the writer's journal going through as many as it can.
@@ -98,7 +85,11 @@ export class PowerCuts {
     const moment = this.#chooseMoment()
     const life = ++this.counts.lives
     journal.begin(life)
-    const writer = new Writer(join(this.#directory, 'messages'), this.#planWriter(journal, life, moment))
+    const writer = new CutProcess<WriterMessage>(
+      WRITER,
+      join(this.#directory, 'messages'),
+      this.#planWriter(journal, life, moment),
+    )
     let writtenBytes = 0
     try {
       await writer.reach(moment)
@@ -197,87 +188,5 @@ export class PowerCuts {
     this.counts.recordsChecked += records
     if (tail.length > 0) this.counts.withTail++
     if (end < writtenBytes) this.counts.withLoss++
-  }
-}
-
-/** The process whose machine loses its power. */
-class Writer {
-  readonly #child: ChildProcess
-  readonly #messagesFd: number
-  readonly #messagesPath: string
-  #isOver = false
-  /** One of its threads was in the middle of a call that waits for a disk when it was frozen. */
-  wasBusy = false
-
-  constructor(messagesPath: string, plan: WriterPlan) {
-    this.#messagesPath = messagesPath
-    this.#messagesFd = openSync(messagesPath, 'w')
-    // It never outlives this process, not even frozen.
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, WRITER, JSON.stringify(plan)], {
-      stdio: ['ignore', 'inherit', 'inherit', this.#messagesFd],
-    })
-    this.#child.on('exit', () => (this.#isOver = true))
-  }
-
-  /** All that it has said up to now. */
-  messages(): WriterMessage[] {
-    return readFileSync(this.#messagesPath, 'utf8')
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as WriterMessage)
-  }
-
-  async reach({ call, messages, delayMs }: Moment): Promise<void> {
-    if (call !== undefined) {
-      await this.#until('has stopped', () => this.#isStopped())
-      return
-    }
-    // A message is of ten bytes and a few more; how many have come exactly is of no importance.
-    await this.#until('works', () => this.#isStopped() || fstatSync(this.#messagesFd).size > 500 + messages * 15)
-    await delay(delayMs)
-  }
-
-  /** Afterwards none of its threads runs, nor is in the kernel. */
-  async freeze(): Promise<void> {
-    this.#child.kill('SIGSTOP')
-    await this.#until('has stopped', () => this.#isStopped())
-  }
-
-  async kill(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    if (this.#child.kill('SIGKILL')) await ended
-    closeSync(this.#messagesFd)
-  }
-
-  #isStopped(): boolean {
-    const states = this.#threadStates()
-    this.wasBusy ||= states.includes('D') && states.includes('T')
-    return states.length > 0 && states.every((state) => state === 'T')
-  }
-
-  /** See proc_pid_stat(5). None if one has just ended: then they are asked for again. */
-  #threadStates(): (string | undefined)[] {
-    const tasks = `/proc/${this.#child.pid}/task`
-    try {
-      return readdirSync(tasks).map((task) => {
-        // It stands behind the command's name, which may itself hold parentheses.
-        const stat = readFileSync(join(tasks, task, 'stat'), 'utf8')
-        return stat[stat.lastIndexOf(')') + 2]
-      })
-    } catch {
-      return []
-    }
-  }
-
-  async #until(what: string, isSo: () => boolean): Promise<void> {
-    const deadline = performance.now() + STEP_MS_MAX
-    while (!isSo()) {
-      if (this.#isOver) {
-        const failures = this.messages().filter((message) => 'failed' in message)
-        must(false, 'D10', () => `the writer has ended by itself: ${JSON.stringify(failures)}`)
-      }
-      if (performance.now() > deadline) throw new Error(`the writer should be where it ${what}, and is not`)
-      await delay(1)
-    }
   }
 }

@@ -43,6 +43,7 @@ const EXPECTED: readonly (string | undefined)[] = [
   '0 paid: order 1\n25 paid: order 2\n',
   'true\ntrue 0\n',
   '0 13 a\n13 26 b\n26 39 c\nclean-end 39\n26\n1\nb\n',
+  '{ "port": 80 }\n',
 ]
 
 test('README.md has as many examples as are expected here', () => {
@@ -52,7 +53,7 @@ test('README.md has as many examples as are expected here', () => {
 /** A block that names its file, and the block of text after it, if there is one: what it prints. */
 const NAMED_BLOCK = /^```js\n(\/\/ ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
 
-for (const page of ['docs/testing-your-program.md']) {
+for (const page of ['docs/testing-your-program.md', 'docs/files.md']) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
     const folder = mkdtempSync(join(directory, 'page-'))
     let text = readFileSync(page, 'utf8')

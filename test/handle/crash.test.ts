@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 
 import { createHandle, type Handle } from '#src/handle/handle.js'
-import type { Method } from '#src/handle/method.js'
+import type { DurabilityMethod } from '#src/handle/method.js'
 import { type DiskRules, exploreEveryCrash, type SimDisk } from '#src/testing.js'
 
 /**
@@ -18,7 +18,7 @@ interface Case {
   readonly check: (disk: SimDisk, isDone: boolean) => void
   readonly rules?: Partial<DiskRules>
   /** Default: 'data'. */
-  readonly methods?: readonly Method[]
+  readonly methods?: readonly DurabilityMethod[]
 }
 
 const OLD = 'old'.repeat(1000)
@@ -209,7 +209,7 @@ suite('at every crash', () => {
   })
 })
 
-async function crashEverywhere(wanted: Case, method: Method, fates = 3): Promise<void> {
+async function crashEverywhere(wanted: Case, method: DurabilityMethod, fates = 3): Promise<void> {
   const { before, permissions = 0o644, act, check, rules = {} } = wanted
   const explored = await exploreEveryCrash({ fates, disk: rules }, async (world) => {
     const { disk } = world
@@ -228,6 +228,8 @@ async function crashEverywhere(wanted: Case, method: Method, fates = 3): Promise
       isDone = true
       if (process.platform === 'linux') assert.equal(handle.activeMethod, method)
       handle.close()
+      // One more call, for a crash after all is done.
+      await storage.stat('/data')
     })
     check(disk, isDone)
     await world.check(async (storage) => {
@@ -267,6 +269,7 @@ test('what others have made and not synced is made durable by what changes it', 
         await act(handle)
         isDone = true
         handle.close()
+        await storage.stat('/data')
       })
       const found = textAt(world.disk, name === 'rename' ? 'b' : 'a')
       if (isDone) assert.equal(found?.length, name === 'append' ? 8 : name === 'truncate' ? 1 : 7, name)

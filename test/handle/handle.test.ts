@@ -24,8 +24,10 @@ test('a handle says what it does: method, primitive, sector size, root and mode'
     { activeMethod: 'data', durabilityPrimitive: 'fdatasync', root: undefined, mode: 'prod', sectorSize: 4096 },
   )
   assert.ok(plain.methodReason.length > 0)
+  assert.ok(['portable', 'pool'].includes(plain.engine))
+  if (plain.engine === 'portable') assert.ok(plain.engineReason)
   assert.equal(createHandle({ method: 'sync' }).durabilityPrimitive, 'fsync')
-  assert.equal(createHandle({ method: 'direct' }).durabilityPrimitive, 'O_DIRECT and fdatasync')
+  assert.equal(createHandle({ method: 'direct' }).durabilityPrimitive, 'O_DIRECT+fdatasync')
   const rooted = createHandle({ root: pathToFileURL(base) })
   assert.equal(rooted.root, base)
   rooted.close()
@@ -54,14 +56,15 @@ suite('the mode', () => {
 })
 
 test('a method that is asked for is used where it can be, and another one that is as durable where not', () => {
-  const primitives = (platform: NodeJS.Platform, hasDirect: boolean): string[] =>
+  const primitives = (platform: NodeJS.Platform, isAvailable: boolean | 'unknown'): string[] =>
     (['auto', 'sync', 'data', 'direct'] as const).map((wanted) => {
-      const { method, primitive, reason } = chooseMethod({ platform, hasDirect }, wanted)
+      const { method, primitive, reason } = chooseMethod({ platform, directIo: { isAvailable } }, wanted)
       assert.ok(reason.length > 0)
       return `${method}: ${primitive}`
     })
   const [data, sync] = ['data: fdatasync', 'sync: fsync']
-  assert.deepEqual(primitives('linux', true), [data, sync, data, 'direct: O_DIRECT and fdatasync'])
+  for (const isAvailable of [true, 'unknown'] as const)
+    assert.deepEqual(primitives('linux', isAvailable), [data, sync, data, 'direct: O_DIRECT+fdatasync'])
   assert.deepEqual(primitives('linux', false), [data, sync, data, data])
   assert.deepEqual(new Set(primitives('darwin', false)), new Set(['sync: F_FULLFSYNC']))
   assert.deepEqual(new Set(primitives('win32', false)), new Set(['sync: FlushFileBuffers']))

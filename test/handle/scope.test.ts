@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
@@ -8,7 +8,7 @@ import { createHandle, type Handle } from '#src/handle/handle.js'
 import { RootedScope } from '#src/handle/rooted-scope.js'
 import { defaultStorage } from '#src/storage/default-storage.js'
 import { NodeStorage } from '#src/storage/node-storage.js'
-import { call, type Steps } from '#src/storage/steps.js'
+import { call, runSync, type Steps } from '#src/storage/steps.js'
 import type { StorageDirectory } from '#src/storage/storage.js'
 
 import { temporaryDirectory } from '../support/temporary.js'
@@ -143,6 +143,27 @@ function unharmed(world: World): void {
   assert.deepEqual(world.names('outside'), ['secret'])
   assert.equal(world.content('outside/secret'), 'secret')
 }
+
+test('where directories cannot be pinned, what was opened is verified, and refused outside', async (context) => {
+  const base = temporaryDirectory(context)
+  for (const name of ['root', 'root/d', 'outside', 'outside/e']) mkdirSync(join(base, name))
+  const storage = new NodeStorage({ pinsDirectories: false })
+  const root = storage.openDirectorySync(join(base, 'root'))
+  // Between two steps of the walk, somebody puts a link in the place of the directory that was entered.
+  const swapping: StorageDirectory = Object.assign(Object.create(root) as StorageDirectory, {
+    openBeneathSync: () => undefined,
+    realPathSync: () => root.realPathSync(),
+    openDirectorySync(name: string) {
+      const found = root.openDirectorySync(name)
+      renameSync(join(base, 'root/d'), join(base, 'root/away'))
+      symlinkSync('../outside', join(base, 'root/d'))
+      return found
+    },
+  })
+  const scope = new RootedScope(join(base, 'root'), swapping)
+  assert.throws(() => runSync(scope.openDirectory('d/e')), { code: 'ERR_FSYS_OUTSIDE_ROOT' })
+  root.closeSync()
+})
 
 test('odd paths are the caller’s mistake', () => {
   const handle = createHandle({ root: '.' })

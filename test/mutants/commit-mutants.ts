@@ -142,7 +142,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a wait with a signal never hears of a failure',
     breaks: 'D10',
-    file: 'src/journal/abortable.ts',
+    file: 'src/abortable.ts',
     find: 'promise.then(resolve, reject)',
     replace: 'promise.then(resolve, () => {})',
     caughtBy: { test: 'journal/life', named: 'a failure reaches a wait whose signal stays silent' },

@@ -1,8 +1,15 @@
 import { commitMutants } from './commit-mutants.js'
+import { handleMutants } from './handle-mutants.js'
 import { lockMutants } from './lock-mutants.js'
 import type { Mutant } from './mutant.js'
 import { openingMutants } from './opening-mutants.js'
 import { readingMutants } from './reading-mutants.js'
 
 /** Every deliberate fault. */
-export const mutants: readonly Mutant[] = [...commitMutants, ...openingMutants, ...lockMutants, ...readingMutants]
+export const mutants: readonly Mutant[] = [
+  ...commitMutants,
+  ...openingMutants,
+  ...lockMutants,
+  ...readingMutants,
+  ...handleMutants,
+]

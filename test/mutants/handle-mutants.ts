@@ -1,0 +1,145 @@
+import type { Mutant } from './mutant.js'
+
+const ATOMIC_WRITE = 'src/handle/atomic-write.ts'
+const ATTRIBUTES = 'src/handle/attributes.ts'
+const CONTENT = 'src/handle/content.ts'
+const DURABILITY = 'src/handle/durability.ts'
+const ROOTED_SCOPE = 'src/handle/rooted-scope.ts'
+const CRASHES = 'handle/crash'
+const SCOPE = 'handle/scope'
+
+/** Faults in what a handle does with files. */
+export const handleMutants: readonly Mutant[] = [
+  {
+    name: 'the directory of a file is not synced',
+    breaks: 'F2',
+    file: DURABILITY,
+    find: "    if (yield* call(directory, 'sync')) return\n",
+    replace: '    if (directory) return\n',
+    caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
+  },
+  {
+    name: 'a draft is not synced before it gets its name',
+    breaks: 'F1',
+    file: ATOMIC_WRITE,
+    find: '    yield* context.durability.sync(file, directory, made, hasNewAttributes)\n',
+    replace: '',
+    caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
+  },
+  {
+    name: 'a new file is acknowledged with its data unsynced where it was appended to',
+    breaks: 'F2',
+    file: 'src/handle/file-changes.ts',
+    find: '      yield* context.durability.sync(file, place.directory, facts)\n',
+    replace: '',
+    caughtBy: { test: CRASHES, named: 'append to a file (data)' },
+  },
+  {
+    name: 'the name of a file that others have made is not synced',
+    breaks: 'F2',
+    file: 'src/handle/open-place.ts',
+    find: '    yield* confirmNames(context, place.directory, place.name)\n',
+    replace: '',
+    caughtBy: { test: CRASHES, named: 'what others have made and not synced is made durable' },
+  },
+  {
+    name: 'what is renamed is not synced before',
+    breaks: 'F2',
+    file: 'src/handle/names.ts',
+    find: "      if (source.facts?.isFile) yield* withFile(source, 'read', (file) => call(file, 'sync'))\n",
+    replace: '',
+    caughtBy: { test: CRASHES, named: 'what others have made and not synced is made durable' },
+  },
+  {
+    name: 'permission bits are left to a data sync',
+    breaks: 'F3',
+    file: DURABILITY,
+    find: "method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync'",
+    replace: "method === 'sync' ? 'sync' : 'dataSync'",
+    caughtBy: { test: CRASHES, named: 'write over a public file, with a umask that takes that away' },
+  },
+  {
+    name: 'a draft is made with the bits of a new file',
+    breaks: 'F3',
+    file: ATOMIC_WRITE,
+    find: "const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777\n  const file = yield* call(directory, 'open', draft, 'create', permissions)",
+    replace:
+      "const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777\n  const file = yield* call(directory, 'open', draft, 'create', mode)",
+    caughtBy: { test: CRASHES, named: 'write over a private file' },
+  },
+  {
+    name: 'set-user-id bits are kept for another owner',
+    breaks: 'F3',
+    file: ATTRIBUTES,
+    find: 'owner ? permissions : permissions & 0o777',
+    replace: 'permissions',
+    caughtBy: { test: 'handle/attributes', named: 'set-user-id bits are not given to another owner' },
+  },
+  {
+    name: 'the drafts of the dead are left where they are',
+    breaks: 'F4',
+    file: ATOMIC_WRITE,
+    find: '  yield* context.sweeper.sweepOnce(directory)\n',
+    replace: '',
+    caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
+  },
+  {
+    name: 'drafts are removed whoever writes them',
+    breaks: 'F4',
+    file: 'src/handle/sweeper.ts',
+    find: 'owner === undefined || !this.#storage.owners.isGone(owner)',
+    replace: 'owner === undefined',
+    caughtBy: { test: 'handle/drafts', named: 'those of the living are not' },
+  },
+  {
+    name: 'a draft is left behind when its write fails',
+    breaks: 'F4',
+    file: ATOMIC_WRITE,
+    find: `    yield* closeQuietly(file)
+    yield* discardDraft(directory, draft)
+    throw error`,
+    replace: `    yield* closeQuietly(file)
+    throw error`,
+    caughtBy: { test: 'handle/faults', named: 'a file that does not fit' },
+  },
+  {
+    name: 'a failed sync of the directory is told as if nothing had happened',
+    breaks: 'F2',
+    file: ATOMIC_WRITE,
+    find: "    throw new FsysError('ERR_FSYS_UNCONFIRMED', message",
+    replace: "    throw new FsysError('ERR_FSYS_IO', message",
+    caughtBy: { test: 'handle/faults', named: 'the error says that the new content is in place' },
+  },
+  {
+    name: 'what is left of a page goes past the page cache unwritten',
+    breaks: 'F1',
+    file: CONTENT,
+    find: '    if (done < gathered.length) yield* this.#write(gathered.subarray(done))\n',
+    replace: '    if (done === 0) yield* this.#write(gathered)\n',
+    caughtBy: { test: 'handle/handle', named: 'direct, on the file system that is here' },
+  },
+  {
+    name: 'a walk that would leave the root stays in it',
+    breaks: 'F5',
+    file: ROOTED_SCOPE,
+    find: "if (this.#opened.length === 0) throw outside(this.#asked, 'a symbolic link in it leads outside')",
+    replace: 'if (this.#opened.length === 0) return []',
+    caughtBy: { test: SCOPE, named: 'symbolic links that lead outside are not followed' },
+  },
+  {
+    name: 'directories are opened by their path',
+    breaks: 'F5',
+    file: ROOTED_SCOPE,
+    find: '    return yield* new Walk(this.#directory, asked).run(path)',
+    replace: "    return yield* call(this.#directory, 'openDirectory', path)",
+    caughtBy: { test: SCOPE, named: 'nothing is written or read outside (Node alone)' },
+  },
+  {
+    name: 'a path is not looked at again where directories cannot be pinned',
+    breaks: 'F5',
+    file: ROOTED_SCOPE,
+    find: '    if (directory.isPinned) return\n',
+    replace: '    if (directory.path !== undefined) return\n',
+    caughtBy: { test: SCOPE, named: 'what was opened is verified' },
+  },
+]
