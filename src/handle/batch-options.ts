@@ -4,8 +4,8 @@ import { settleSignal } from './directory-options.js'
 /** How a batch is done. */
 export interface BatchOptions {
   /**
-   * How many operations may be under way at the same time: 1 to 1024, default 64. With 1, and without `grouped`, each one is
-   * durable before the next one begins.
+   * How many operations may be under way at the same time: 1 to 1024, default 64. With 1, and without `grouped`, they are
+   * done in the order in which they were given, each durable before the next one begins.
    */
   readonly concurrency?: number
   /**

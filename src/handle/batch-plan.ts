@@ -14,21 +14,30 @@ export interface Stretch {
   readonly waves: readonly (readonly number[])[]
 }
 
+/** `as-given` is for those that are done one by one. */
+export type BatchOrder = 'as-given' | 'by-directory'
+
 /**
  * In what order the operations of a batch are done, by their indexes: those on one path one after the other, as they were
  * given, and of all others those in one directory together, so that it is opened and synced once. The directories that are
  * open at the same time are bounded: when there are more, a stretch ends, and another one begins.
  */
-export function planBatch(operations: readonly BatchOperation[], directoriesMax: number = DIRECTORIES_MAX): Stretch[] {
+export function planBatch(
+  operations: readonly BatchOperation[],
+  order: BatchOrder,
+  directoriesMax: number = DIRECTORIES_MAX,
+): Stretch[] {
   const stretches: Stretch[] = []
   let [waves, open]: [number[][], Set<string>] = [[], new Set()]
   const end = (): void => {
     if (waves.length > 0) stretches.push({ waves })
     ;[waves, open] = [[], new Set()]
   }
-  for (const wave of wavesOf(operations)) {
+  const all =
+    order === 'as-given' ? [[...operations.keys()]] : wavesOf(operations).map((wave) => byDirectory(operations, wave))
+  for (const wave of all) {
     let part: number[] = []
-    for (const index of byDirectory(operations, wave)) {
+    for (const index of wave) {
       const directories = directoriesOf(operations[index] as BatchOperation)
       if (new Set([...open, ...directories]).size > directoriesMax) {
         if (part.length > 0) waves.push(part)

@@ -48,7 +48,9 @@ class BatchRun {
   }
 
   async run(): Promise<void> {
-    for (const stretch of planBatch(this.#operations)) {
+    const { concurrency, grouped } = this.#options
+    const order = concurrency === 1 && !grouped ? 'as-given' : 'by-directory'
+    for (const stretch of planBatch(this.#operations, order)) {
       if (this.#isStopped()) break
       // One after the other: so many directories are open, and no more.
       // oxlint-disable-next-line no-await-in-loop

@@ -77,7 +77,7 @@ test('find: the whole file system, where there is no root', async (context) => {
 test('find: patterns that cannot be meant are refused', () => {
   const { handle } = handleOn([])
   for (const pattern of ['', '.', '/', '*/../a', '..', 'a/..', 'a\0b', 'x'.repeat(4097), 3 as unknown as string]) {
-    assert.throws(() => handle.find(pattern), { code: 'ERR_FSYS_INVALID_ARGUMENT' }, String(pattern))
+    assert.throws(() => handle.find(pattern), { code: 'ERR_FSYS_INVALID_ARGUMENT' }, pattern)
   }
   for (const pattern of ['../*', 'a/../../*', '/etc/*']) {
     assert.throws(() => found(handle, pattern), { code: 'ERR_FSYS_OUTSIDE_ROOT' }, pattern)
