@@ -111,10 +111,13 @@ class BatchRun {
     const { durability, sweeper } = this.#context
     try {
       const directory = await run(this.#directories.open(parent))
-      if (directory.replaceFiles === undefined || durability.chosen.method === 'direct') return chunk
+      if (directory.replaceFiles === undefined) return chunk
+      const facts = await directory.stat('.')
+      const method = facts && durability.choiceFor(directory, facts).method
+      if (method === undefined || method === 'direct') return chunk
       await run(sweeper.sweepOnce(directory))
       const files = chunk.map((index) => this.#replacement(index))
-      const outcomes = await directory.replaceFiles(files, durability.chosen.method === 'sync')
+      const outcomes = await directory.replaceFiles(files, method === 'sync')
       this.#directories.changed(parent)
       for (const [at, index] of chunk.entries()) {
         const outcome = outcomes[at]

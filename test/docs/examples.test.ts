@@ -53,7 +53,7 @@ test('README.md has as many examples as are expected here', () => {
 /** A block that names its file, and the block of text after it, if there is one: what it prints. */
 const NAMED_BLOCK = /^```js\n(\/\/ ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
 
-for (const page of ['docs/testing-your-program.md', 'docs/files.md']) {
+for (const page of ['docs/testing-your-program.md', 'docs/files.md', 'docs/directories.md', 'docs/batches.md']) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
     const folder = mkdtempSync(join(directory, 'page-'))
     let text = readFileSync(page, 'utf8')
