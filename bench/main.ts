@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 
 import { appendContests } from './contests/append.js'
 import { commitContests } from './contests/commit.js'
+import { replaceContests } from './contests/replace.js'
 import { replayContests } from './contests/replay.js'
 import { type ContestResult, hold } from './measure.js'
 import { renderPage } from './page.js'
@@ -40,7 +41,12 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => process.exit(130))
   const machine = describeMachine(scratch.directory)
   console.log(machine.join('\n'))
-  const contests = [...appendContests(scratch), ...commitContests(scratch), ...(await replayContests(scratch))]
+  const contests = [
+    ...appendContests(scratch),
+    ...commitContests(scratch),
+    ...replaceContests(scratch),
+    ...(await replayContests(scratch)),
+  ]
   const results: ContestResult[] = []
   for (const contest of contests.filter(({ name }) => name.includes(values.only))) {
     const result = await hold(contest, rounds, (text) => {

@@ -75,11 +75,11 @@ suite('a batch: whatever crash comes, each operation is done or not, and all are
           handle.close()
         })
         const done = whatIsDone(world.disk)
-        if (isAcknowledged) assert.ok(done.every(Boolean), `${done}`)
+        if (isAcknowledged) assert.ok(done.every(Boolean), done.join())
         // One by one, what comes later is not there without what came before.
         if ('grouped' in options && 'concurrency' in options) {
           const first = done.indexOf(false)
-          if (first !== -1) assert.ok(!done.slice(first).includes(true), `${done}`)
+          if (first !== -1) assert.ok(!done.slice(first).includes(true), done.join())
         }
         await world.check(async (storage) => {
           const handle = createHandle({ storage, root: '/data', mode: 'prod' })
@@ -142,7 +142,11 @@ async function failAt(index: number, errno: string, options: BatchOptions): Prom
   assert.equal(failure.code, 'ERR_FSYS_BATCH', `${struck}: ${String(failure)}`)
   const { completed, unconfirmed, failed, notStarted } = failure
   const all = [...completed, ...unconfirmed, ...notStarted, ...failed.map((each) => each.index)]
-  assert.deepEqual(all.toSorted(), [0, 1, 2, 3, 4, 5], struck)
+  assert.deepEqual(
+    all.toSorted((one, other) => one - other),
+    [0, 1, 2, 3, 4, 5],
+    struck,
+  )
   for (const each of completed) assert.ok(durable[each], `${struck}: ${each} is completed`)
   for (const each of unconfirmed) assert.ok(seen[each], `${struck}: ${each} is unconfirmed`)
   for (const each of notStarted) assert.equal(seen[each], false, `${struck}: ${each} was not started`)

@@ -93,7 +93,7 @@ inEveryWorldWaiting('what is no small file is written as by write', async (world
     const error = await failureOf(handle.writeBatch(Object.entries({ ok: 'x', [path]: 'y' })))
     const [failed] = error.failed
     assert.deepEqual([failed?.index, failed?.kind, failed?.path], [1, 'write', path])
-    assert.equal((failed?.error as { code: string }).code, `ERR_FSYS_${code}`)
+    assert.equal((failed?.error as { code: string } | undefined)?.code, `ERR_FSYS_${code}`)
     assert.equal(error.cause, failed?.error)
     assert.deepEqual(drafts(world.names()), [])
   }
@@ -113,7 +113,7 @@ test('a failed operation stops the batch, which says what became of each', async
   assert.equal(error.path, 'none/c')
   assert.match(error.message, /at operation 2: cannot write "none\/c"/u)
   assert.deepEqual(error.completed.length + error.notStarted.length, 4)
-  assert.deepEqual([...error.completed].map((index) => names[index]).toSorted(), world.names())
+  assert.deepEqual(new Set(error.completed.map((index) => names[index])), new Set(world.names()))
   assert.deepEqual([error.unconfirmed, error.failed.length], [[], 1])
 })
 
@@ -205,8 +205,8 @@ test('a batch is committed once, and checks what it is given', async (context) =
   await batch.commit()
   await assert.rejects(batch.commit(), { code: 'ERR_FSYS_CLOSED' })
   assert.throws(() => batch.delete('a'), { code: 'ERR_FSYS_CLOSED' })
-  for (const data of [3, null, undefined, '\ud800', new Uint16Array(1), {}]) {
-    assert.throws(() => handle.batch().write('a', data as string), { code: 'ERR_FSYS_INVALID_ARGUMENT' }, String(data))
+  for (const data of [3, null, undefined, '\ud800', new Uint16Array(1), {}] as unknown[] as string[]) {
+    assert.throws(() => handle.batch().write('a', data), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
   }
   assert.throws(() => handle.batch().write('../a', ''), { code: 'ERR_FSYS_OUTSIDE_ROOT' })
   assert.throws(() => handle.batch().rename('a', '/b'), { code: 'ERR_FSYS_OUTSIDE_ROOT' })
