@@ -72,6 +72,8 @@ suite('a batch: whatever crash comes, each operation is done or not, and all are
           const handle = createHandle({ storage, root: '/data', mode: 'prod' })
           await commit(handle, options)
           isAcknowledged = true
+          // Something at which the power can be cut, after the acknowledgement.
+          await handle.exists('a')
           handle.close()
         })
         const done = whatIsDone(world.disk)

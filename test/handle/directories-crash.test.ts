@@ -91,6 +91,8 @@ async function explore({ before, unsynced, act, check }: Case): Promise<void> {
       unsynced?.(handle, disk)
       await act(handle)
       isDone = true
+      // Something at which the power can be cut, after the acknowledgement.
+      await handle.exists('t')
       handle.close()
     })
     check(disk, isDone)
