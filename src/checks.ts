@@ -12,6 +12,8 @@ export function settlePath(path: string | URL, whose: string): string {
   if (typeof path !== 'string') throw invalidArgument(`${whose}'s path must be a string or a URL, not ${typeof path}`)
   if (path === '') throw invalidArgument(`${whose}'s path must not be empty`)
   if (path.includes('\0')) throw invalidArgument(`${whose}'s path must not hold a NUL: ${JSON.stringify(path)}`)
+  // It would become another name: UTF-8 cannot say it.
+  if (!path.isWellFormed()) throw invalidArgument(`${whose}'s path must be well-formed: ${JSON.stringify(path)}`)
   return path
 }
 

@@ -68,11 +68,11 @@ export abstract class FileCalls extends HandleLife {
    * each other. For records, use a journal.
    */
   async append(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): Promise<void> {
-    await this.wait('append to', path, this.#append(path, data, options))
+    await this.wait('append to', path, this.#append('append', path, data, options))
   }
 
   appendSync(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): void {
-    this.block('append to', path, this.#append(path, data, options))
+    this.block('append to', path, this.#append('appendSync', path, data, options))
   }
 
   /** Writes into a file that is there, in place. Not atomic: a crash or an error can leave some of it old and some new. */
@@ -108,7 +108,8 @@ export abstract class FileCalls extends HandleLife {
    * them, else within the kernel, else by reading and writing.
    */
   async copy(from: Path, to: Path, options: { readonly signal?: AbortSignal } = {}): Promise<Copied> {
-    const steps = copyFile(this.context, this.settle(from), this.settle(to), settleWriteOptions('copy', options).signal)
+    const { signal } = settleWriteOptions('copy', options, ['signal'])
+    const steps = copyFile(this.context, this.settle(from), this.settle(to), signal)
     return await this.wait('copy', from, steps)
   }
 
@@ -221,13 +222,13 @@ export abstract class FileCalls extends HandleLife {
     data: Data | StreamedData,
     options: WriteOptions | undefined,
   ): Steps<KeptAttributes> {
-    const settled = settleWriteOptions(caller, options)
+    const settled = settleWriteOptions(caller, options, caller.endsWith('Sync') ? ['mode'] : undefined)
     const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
     return replacePath(this.context, path, sourceOf(data), { ...settled, keeps })
   }
 
-  #append(path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {
-    const { mode } = settleWriteOptions('appendSync', options)
+  #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {
+    const { mode } = settleWriteOptions(caller, options, ['mode'])
     return appendToFile(this.context, this.settle(path), bytesOf(data), mode)
   }
 

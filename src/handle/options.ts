@@ -59,8 +59,13 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
 }
 
-export function settleWriteOptions(caller: string, options: WriteOptions = {}): { mode: number; signal?: AbortSignal } {
-  checkNames(caller, options, caller.endsWith('Sync') ? ['mode'] : ['mode', 'signal'])
+/** `names`: those that the call has. */
+export function settleWriteOptions(
+  caller: string,
+  options: WriteOptions = {},
+  names: readonly (keyof WriteOptions)[] = ['mode', 'signal'],
+): { mode: number; signal?: AbortSignal } {
+  checkNames(caller, options, names)
   const { signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument('signal must be an AbortSignal')
   return { mode: wholeNumber('mode', options.mode ?? 0o666, 0, 0o777), ...(signal && { signal }) }

@@ -103,6 +103,8 @@ export class NodeDirectory implements StorageDirectory {
   openBeneathSync(path: string): StorageDirectory | undefined {
     const { addon } = this.#tools
     if (addon === undefined || this.#descriptor === undefined || !this.isPinned || lacksOpenat2) return undefined
+    // The kernel takes no longer ones at once; step by step, they can lead somewhere.
+    if (Buffer.byteLength(path) > PATH_BYTES_MAX) return undefined
     const resolve = Resolve.beneath | Resolve.noMagicLinks
     let isPathOnly = false
     let fd = addon.openat2Sync(this.#descriptor.fd, path, DIRECTORY_FLAGS, 0, resolve)
@@ -341,6 +343,9 @@ function shows(): boolean {
 }
 
 let lacksOpenat2 = false
+
+/** Linux's PATH_MAX, less the NUL. */
+const PATH_BYTES_MAX = 4095
 
 function nameOf(result: number): string | undefined {
   return result < 0 ? nativeError(result, 'openat2').code : undefined

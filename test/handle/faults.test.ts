@@ -113,6 +113,21 @@ test('short writes are finished', async () => {
   assert.equal(Buffer.from(disk.image('/data/a') ?? '').toString(), NEW)
 })
 
+test('short appends are finished, and one that does not fit is told', async () => {
+  const { disk, storage } = prepared()
+  const handle = createHandle({ storage, root: '/data', mode: 'prod' })
+  disk.faults = ({ kind, length = 0 }) => (kind === 'append' && length > 100 ? { short: 100 } : undefined)
+  await handle.append('a', NEW)
+  assert.equal(Buffer.from(disk.image('/data/a') ?? '').toString(), OLD + NEW)
+  disk.faults = writeBudget(1000)
+  await assert.rejects(handle.append('a', NEW), { code: 'ERR_FSYS_NO_SPACE' })
+  assert.ok(
+    Buffer.from(disk.image('/data/a') ?? '')
+      .toString()
+      .startsWith(OLD + NEW),
+  )
+})
+
 test('a directory that cannot be synced: the error says that the new content is in place', async () => {
   const { disk, storage } = prepared()
   const handle = createHandle({ storage, root: '/data', mode: 'prod' })

@@ -117,6 +117,23 @@ inEveryWorld('symbolic links that stay inside are followed', function* (world) {
   unharmed(world)
 })
 
+inEveryWorld(
+  'paths longer than the system takes are walked step by step, and names longer than that are refused',
+  function* (world) {
+    const handle = prepare(world)
+    yield* call(handle, 'write', `${'d/../'.repeat(1000)}d/long`, 'x')
+    assert.equal(world.content('root/d/long'), 'x')
+    for (const path of ['n'.repeat(256), `${'n'.repeat(256)}/a`, `${'d/../'.repeat(1000)}${'n'.repeat(256)}`]) {
+      try {
+        yield* call(handle, 'write', path, 'x')
+        assert.fail('it is too long')
+      } catch (error) {
+        assert.equal((error as { code?: unknown }).code, 'ERR_FSYS_BAD_NAME', String(error).slice(0, 100))
+      }
+    }
+  },
+)
+
 inEveryWorld('the root is the directory that was opened, wherever it is moved to', function* (world) {
   const handle = prepare(world)
   if (world.storage.openDirectorySync(world.base).isPinned) {
@@ -173,7 +190,7 @@ test('where directories cannot be pinned, what was opened is verified, and refus
 
 test('odd paths are the caller’s mistake', () => {
   const handle = createHandle({ root: '.' })
-  for (const path of ['', 'a\0b', 3, null, undefined, new URL('https://example.org/a')]) {
+  for (const path of ['', 'a\0b', 'lone \uD800', 3, null, undefined, new URL('https://example.org/a')]) {
     assert.throws(() => handle.readSync(path as string), { code: 'ERR_FSYS_INVALID_ARGUMENT' }, String(path))
   }
   handle.close()

@@ -135,6 +135,7 @@ suite('paths', () => {
     'with a NUL': 'a\0b',
     'with a NUL in a URL': new URL('file:///tmp/a%00b'),
     'that is empty': '',
+    'with a lone surrogate': 'lone \uD800',
     'that is no file URL': new URL('https://example.org/a.wal'),
     'with an encoded slash': new URL('file:///tmp/a%2Fb'),
     'on a host': new URL('file://host/a.wal'),

@@ -84,7 +84,7 @@ export function faultByChance(
 export function writeBudget(bytes: number, code = 'ENOSPC'): FaultHook {
   let left = bytes
   return ({ kind, length = 0 }) => {
-    if (kind !== 'write' || length === 0) return undefined
+    if ((kind !== 'write' && kind !== 'append') || length === 0) return undefined
     if (left === 0) return { error: code }
     const short = Math.min(left, length)
     left -= short
@@ -95,10 +95,12 @@ export function writeBudget(bytes: number, code = 'ENOSPC'): FaultHook {
 /** Reads and writes move only a part of what they were asked to, but at least one byte, with this probability. */
 export function shortTransfers(chance: number): FaultHook {
   return ({ kind, length = 0 }, choices) => {
-    if ((kind !== 'read' && kind !== 'write') || length < 2 || !choices.chance(chance)) return undefined
+    if (!TRANSFERS.has(kind) || length < 2 || !choices.chance(chance)) return undefined
     return { short: length - 1 - choices.below(length - 1) }
   }
 }
+
+const TRANSFERS: ReadonlySet<OperationKind> = new Set(['read', 'write', 'append'])
 
 /** Asks one hook after the other, each about every operation; the first that has a fault decides. */
 export function anyFault(...hooks: FaultHook[]): FaultHook {

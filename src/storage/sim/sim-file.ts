@@ -215,9 +215,9 @@ export class SimFile implements StorageFile {
   }
 
   #appending(source: Uint8Array): Operation<number> {
-    return this.#changing('append', 'write', undefined, source.length, (file) => {
-      const count = file.write(source, file.size)
-      if (count === 0 && source.length > 0) throw systemError('ENOSPC', 'write')
+    return this.#changing('append', 'write', undefined, source.length, (file, limit) => {
+      const count = file.write(limit < source.length ? source.subarray(0, limit) : source, file.size)
+      if (count === 0 && source.length > 0 && limit > 0) throw systemError('ENOSPC', 'write')
       return count
     })
   }
@@ -236,12 +236,14 @@ export class SimFile implements StorageFile {
     syscall: string,
     from: FileDescription | undefined,
     length: number | undefined,
-    change: (file: FileNode) => Result,
+    change: (file: FileNode, limit: number) => Result,
   ): Operation<Result> {
     const description = this.#description
-    const work = (): Result => change(description.fileToChange(syscall, 'EBADF'))
+    const work = (): Result => change(description.fileToChange(syscall, 'EBADF'), operation.limit)
     const facts = { ...(from && { to: from.path }), ...(length !== undefined && { length }) }
-    return new PlainOperation(this.#process, { kind, syscall, path: description.path, description, ...facts, work })
+    const spec = { kind, syscall, path: description.path, description, ...facts, work }
+    const operation: Operation<Result> = new PlainOperation(this.#process, spec)
+    return operation
   }
 
   /** What file calls of the same process know another file of theirs by. */
