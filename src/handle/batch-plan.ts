@@ -39,7 +39,8 @@ export function planBatch(
     let part: number[] = []
     for (const index of wave) {
       const directories = directoriesOf(operations[index] as BatchOperation)
-      if (new Set([...open, ...directories]).size > directoriesMax) {
+      const more = directories.filter((directory) => !open.has(directory)).length
+      if (open.size + more > directoriesMax) {
         if (part.length > 0) waves.push(part)
         part = []
         end()
@@ -58,7 +59,7 @@ export function directoriesOf(operation: BatchOperation): readonly string[] {
   const { parent } = splitPath(operation.path)
   if (operation.kind === 'write' || operation.kind === 'delete') return [parent]
   const { parent: other } = splitPath(operation.to)
-  return operation.kind === 'copy' ? [other] : [parent, other]
+  return operation.kind === 'copy' || other === parent ? [other] : [parent, other]
 }
 
 /** Each operation comes one wave after the last one before it that has a path in common with it. */
