@@ -17,6 +17,7 @@ export abstract class BatchCalls extends DirectoryCalls {
   /** Collects operations, to be done together by its `commit`. */
   batch(): Batch {
     return new Batch({
+      concurrency: this.context.batchConcurrency,
       settle: (path) => this.settle(path),
       commit: (operations, options) => {
         const what = operations[0]?.path ?? ''

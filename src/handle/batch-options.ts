@@ -4,7 +4,8 @@ import { settleSignal } from './directory-options.js'
 /** How a batch is done. */
 export interface BatchOptions {
   /**
-   * How many operations may be under way at the same time: 1 to 1024, default 64. With 1, and without `grouped`, they are
+   * How many operations may be under way at the same time: 1 to 1024, default 64, or what
+   * the handle says. With 1, and without `grouped`, they are
    * done in the order in which they were given, each durable before the next one begins.
    */
   readonly concurrency?: number
@@ -23,13 +24,17 @@ export interface SettledBatchOptions {
   readonly signal: AbortSignal | undefined
 }
 
-export function settleBatchOptions(caller: string, options: BatchOptions = {}): SettledBatchOptions {
-  checkNames(caller, options, ['concurrency', 'grouped', 'signal'])
+export function settleBatchOptions(concurrency: number, options: BatchOptions = {}): SettledBatchOptions {
+  checkNames('commit', options, ['concurrency', 'grouped', 'signal'])
   return {
-    concurrency: wholeNumber('concurrency', options.concurrency ?? CONCURRENCY, 1, CONCURRENCY_MAX),
+    concurrency: settleConcurrency('concurrency', options.concurrency ?? concurrency),
     grouped: truth('grouped', options.grouped ?? true),
     signal: settleSignal(options.signal),
   }
+}
+
+export function settleConcurrency(name: string, concurrency: number = CONCURRENCY): number {
+  return wholeNumber(name, concurrency, 1, CONCURRENCY_MAX)
 }
 
 /** The thread pool has four threads; each has some files at hand then. */

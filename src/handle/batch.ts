@@ -8,6 +8,7 @@ type Path = string | URL
 
 /** What a batch asks of its handle. */
 export interface BatchHandle {
+  readonly concurrency: number
   settle(path: Path): string
   commit(operations: readonly BatchOperation[], options: SettledBatchOptions): Promise<void>
 }
@@ -61,7 +62,7 @@ export class Batch {
    * is closed.
    */
   async commit(options?: BatchOptions): Promise<void> {
-    const settled = settleBatchOptions('commit', options)
+    const settled = settleBatchOptions(this.#handle.concurrency, options)
     const operations = this.#take()
     await this.#handle.commit(operations, settled)
   }

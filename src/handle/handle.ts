@@ -22,11 +22,12 @@ import { Sweeper } from './sweeper.js'
  * Throws a FsysError of code ERR_FSYS_NOT_FOUND or ERR_FSYS_ACCESS if the root cannot be opened; a TypeError for bad options.
  */
 export function createHandle(options?: HandleOptions): Handle {
-  const { method, root, storage, mode } = settleHandleOptions(options)
+  const { method, root, storage, mode, batchConcurrency } = settleHandleOptions(options)
   const choose: ChooseMethod = (_, directIo) => chooseMethod({ platform: process.platform, directIo }, method)
   const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
-  return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
+  const context = { storage, scope, sweeper: new Sweeper(storage), durability, batchConcurrency }
+  return new Handle(context, mode, options?.storage)
 }
 
 function openRoot(storage: Storage, root: string): Scope {

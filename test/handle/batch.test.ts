@@ -141,7 +141,9 @@ test('the signal stops a batch: what is done stays done, and the rest was not st
 test('no more operations are under way than were asked for', async (context) => {
   const world = realWorld(context)
   const handle = world.handle({ root: world.base })
-  for (const concurrency of [1, 3, 64]) {
+  const single = world.handle({ root: world.base, batchConcurrency: 1 })
+  assert.throws(() => createHandle({ batchConcurrency: 0 }), { code: 'ERR_FSYS_OUT_OF_RANGE' })
+  for (const concurrency of [undefined, 1, 3, 64]) {
     let [underWay, most] = [0, 0]
     const content = async function* content(): AsyncGenerator<string> {
       underWay += 1
@@ -150,11 +152,10 @@ test('no more operations are under way than were asked for', async (context) => 
       yield 'x'
       underWay -= 1
     }
-    await handle.writeBatch(
-      Array.from({ length: 100 }, (_, index) => [`f${index}`, content()]),
-      { concurrency },
-    )
-    assert.ok(most <= concurrency && most >= Math.min(concurrency, 2), `${most} of ${concurrency}`)
+    const files = Array.from({ length: 100 }, (_, index): [string, AsyncIterable<string>] => [`f${index}`, content()])
+    await (concurrency === undefined ? single.writeBatch(files) : handle.writeBatch(files, { concurrency }))
+    const bound = concurrency ?? 1
+    assert.ok(most <= bound && most >= Math.min(bound, 2), `${most} of ${bound}`)
   }
 })
 
