@@ -23,6 +23,8 @@ struct operation {
   int other_fd;
   int mode;
   const uint8_t *bytes;
+  int32_t *table;
+  const char *names;
   int64_t length;
   int64_t offset;
   int64_t other_offset;

@@ -43,10 +43,14 @@ export type ErrorCode =
   | 'ERR_FSYS_BAD_NAME'
   /** Too many symbolic links on the way; or one has appeared where there was none a moment before, and was not followed. */
   | 'ERR_FSYS_LINKS'
+  /** A batch has stopped at an operation that failed, or was given up. A `BatchError` says what became of each. */
+  | 'ERR_FSYS_BATCH'
   /** What was to be done is done and seen by everybody, but a power cut may undo it: syncing the directory has failed. */
   | 'ERR_FSYS_UNCONFIRMED'
   /** There is no such file, or no such directory. */
   | 'ERR_FSYS_NOT_FOUND'
+  /** What a path names, or leads through, is something else than a directory. */
+  | 'ERR_FSYS_NOT_A_DIRECTORY'
   /** There is something already. */
   | 'ERR_FSYS_EXISTS'
   /** The directory is not empty. */
@@ -130,7 +134,7 @@ const EDQUOT = -122
 
 const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
   ENOENT: 'ERR_FSYS_NOT_FOUND',
-  ENOTDIR: 'ERR_FSYS_NOT_FOUND',
+  ENOTDIR: 'ERR_FSYS_NOT_A_DIRECTORY',
   EEXIST: 'ERR_FSYS_EXISTS',
   ENOTEMPTY: 'ERR_FSYS_NOT_EMPTY',
   EXDEV: 'ERR_FSYS_CROSS_DEVICE',
@@ -163,7 +167,7 @@ export function noProgress(syscall: string): NodeJS.ErrnoException {
 
 /** An error as the operating system would have it, where it is found out before it is asked. */
 export function systemFailure(
-  code: 'ELOOP' | 'EISDIR' | 'ENOTDIR' | 'ENOENT',
+  code: 'ELOOP' | 'EISDIR' | 'ENOTDIR' | 'ENOENT' | 'EEXIST',
   text: string,
   path: string,
 ): NodeJS.ErrnoException {

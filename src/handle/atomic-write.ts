@@ -27,11 +27,21 @@ export function* replacePath(
   source: ByteSource,
   options: ReplaceOptions,
 ): Steps<KeptAttributes> {
-  const { signal } = options
+  return yield* withSource(source, options.signal, (ending) =>
+    atPlace(context.scope, context.scope.settle(path), 'follow', (place) =>
+      replaceFile(context, place, ending, options),
+    ),
+  )
+}
+
+/** Does work with a source, which ends with the signal, and is told when nobody wants more of it. */
+export function* withSource<Result>(
+  source: ByteSource,
+  signal: AbortSignal | undefined,
+  work: (source: ByteSource) => Steps<Result>,
+): Steps<Result> {
   try {
-    const { scope } = context
-    const ending = signal === undefined ? source : new AbortableSource(source, signal)
-    return yield* atPlace(scope, scope.settle(path), 'follow', (place) => replaceFile(context, place, ending, options))
+    return yield* work(signal === undefined ? source : new AbortableSource(source, signal))
   } catch (error) {
     yield* endSource(source, signal)
     throw error

@@ -9,4 +9,5 @@ export interface HandleContext {
   readonly scope: Scope
   readonly sweeper: Sweeper
   readonly durability: Durability
+  readonly batchConcurrency: number
 }

@@ -4,7 +4,7 @@ import { readWhole, writeWhole } from '../storage/whole.js'
 import { confirmNames, makeDraft, publishDraft } from './atomic-write.js'
 import type { HandleContext } from './context.js'
 import { withFile } from './open-place.js'
-import { atPlace } from './scope.js'
+import { atPlace, type Place } from './scope.js'
 import { checkSignal } from './source.js'
 
 /** What a copy was made by: the best that the two places have. */
@@ -20,23 +20,25 @@ export interface Copied {
 /** Copies a file to where there may be one, atomically and durably as a write is. */
 export function* copyFile(context: HandleContext, from: string, to: string, signal?: AbortSignal): Steps<Copied> {
   return yield* atPlace(context.scope, from, 'follow', (source) =>
-    withFile(source, 'read', (file, { permissions }) =>
-      atPlace(context.scope, to, 'follow', function* copyTo(place) {
-        let copied: Copied = { bytes: 0, primitive: 'reflink' }
-        const { draft } = yield* makeDraft(
-          context,
-          place,
-          { mode: permissions & 0o777, signal },
-          function* fill(target) {
-            copied = yield* copyContent(file, target, () => checkSignal(signal))
-          },
-        )
-        yield* publishDraft(place, draft, signal)
-        yield* confirmNames(context, place.directory, place.name)
-        return copied
-      }),
-    ),
+    atPlace(context.scope, to, 'follow', function* copyTo(target) {
+      const copied = yield* copyToPlace(context, source, target, signal)
+      yield* confirmNames(context, target.directory, target.name)
+      return copied
+    }),
   )
+}
+
+/** Copies a file, and leaves it to the caller to confirm its name. */
+export function copyToPlace(context: HandleContext, source: Place, target: Place, signal?: AbortSignal): Steps<Copied> {
+  return withFile(source, 'read', function* copyFrom(file, { permissions }) {
+    let copied: Copied = { bytes: 0, primitive: 'reflink' }
+    const options = { mode: permissions & 0o777, signal }
+    const { draft } = yield* makeDraft(context, target, options, function* fill(to) {
+      copied = yield* copyContent(file, to, () => checkSignal(signal))
+    })
+    yield* publishDraft(target, draft, signal)
+    return copied
+  })
 }
 
 function* copyContent(source: StorageFile, target: StorageFile, beforeEach: () => void): Steps<Copied> {

@@ -3,6 +3,7 @@ import { run, runSync, type Steps } from '../storage/steps.js'
 import { type Filled, traceBlocking, traceWaiting } from '../tracing.js'
 import type { HandleContext } from './context.js'
 import { callChannel, type HandleCallMessage } from './handle-channel.js'
+import { type Pieces, Scan } from './scan.js'
 import { TheirFailure } from './source.js'
 
 /** The life of a handle, and how its calls are made. */
@@ -60,6 +61,25 @@ export abstract class HandleLife {
     })
   }
 
+  /** Makes a call that is many steps of work at the same time. */
+  protected async during<Result>(verb: string, path: string | URL, work: () => Promise<Result>): Promise<Result> {
+    this.#begin(verb, path)
+    try {
+      return await work()
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Makes something to iterate over: each iteration is a call. */
+  protected iterate<Item>(verb: string, path: string | URL, start: () => Pieces<Item>): Scan<Item> {
+    return new Scan(() => {
+      const pieces = start()
+      this.#begin(verb, path)
+      return { pieces, told: (error) => told(error, verb, path), end: () => this.#end() }
+    })
+  }
+
   #begin(verb: string, path: string | URL): void {
     if (this.#isClosed) throw new FsysError('ERR_FSYS_CLOSED', `cannot ${verb} ${shown(path)}: the handle is closed`)
     this.#unfinished += 1
@@ -75,7 +95,8 @@ function messageOf(verb: string, path: string | URL): Filled<HandleCallMessage> 
   return { path: String(path), verb, durationMs: undefined }
 }
 
-function told(error: unknown, verb: string, path: string | URL): unknown {
+/** Gives an error its meaning, and says what was being done. */
+export function told(error: unknown, verb: string, path: string | URL): unknown {
   if (error instanceof TheirFailure) return error.cause
   return storageFailure(error, `cannot ${verb} ${shown(path)}`, { path: String(path) })
 }

@@ -8,10 +8,10 @@ import { fileSystemAt } from '../platform/file-system-at.js'
 import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive, type MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
+import { BatchCalls } from './batch-calls.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { type ChooseMethod, Durability } from './durability.js'
-import { FileCalls } from './file-calls.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -23,13 +23,14 @@ import { Sweeper } from './sweeper.js'
  * Throws a FsysError of code ERR_FSYS_NOT_FOUND or ERR_FSYS_ACCESS if the root cannot be opened; a TypeError for bad options.
  */
 export function createHandle(options?: HandleOptions): Handle {
-  const { method, root, storage, mode } = settleHandleOptions(options)
+  const { method, root, storage, mode, batchConcurrency } = settleHandleOptions(options)
   const fileSystem = storage.engine === 'simulated' ? () => SIMULATED : fileSystemAt
   const choose: ChooseMethod = (path, directIo) =>
     chooseMethod({ platform: process.platform, fileSystem: fileSystem(path), directIo }, method)
   const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
-  return new Handle({ storage, scope, sweeper: new Sweeper(storage), durability }, mode, options?.storage)
+  const context = { storage, scope, sweeper: new Sweeper(storage), durability, batchConcurrency }
+  return new Handle(context, mode, options?.storage)
 }
 
 /** It is synced as the real ones of this machine are. */
@@ -48,7 +49,7 @@ function warn(reason: string): void {
 }
 
 /** Durable work with files. Made by `createHandle`. */
-export class Handle extends FileCalls {
+export class Handle extends BatchCalls {
   /** Whose diagnostics it gives: in 'dev', a warning of the process for each thing that it has to do without. */
   readonly mode: 'dev' | 'prod'
   readonly #givenStorage: Storage | undefined

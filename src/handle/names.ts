@@ -17,16 +17,17 @@ export function* deleteFile(context: HandleContext, path: string): Steps<boolean
 
 function* deleteThere(context: HandleContext, path: string): Steps<boolean> {
   return yield* atPlace(context.scope, path, 'itself', function* deleteAt(place) {
-    const { directory, name, facts } = place
-    if (name === '.' || facts?.isDirectory) throw notAFile(name)
-    const isGone = facts === undefined || !(yield* unlink(place))
+    const wasThere = yield* unlinkFile(place)
     // What is not there may have been removed by somebody who has not confirmed that.
-    yield* confirmNames(context, directory, name)
-    return !isGone
+    yield* confirmNames(context, place.directory, place.name)
+    return wasThere
   })
 }
 
-function* unlink({ directory, name }: Place): Steps<boolean> {
+/** Removes a file, or a link itself, and leaves it to the caller to confirm that. False if there was nothing. */
+export function* unlinkFile({ directory, name, facts }: Place): Steps<boolean> {
+  if (name === '.' || facts?.isDirectory) throw notAFile(name)
+  if (facts === undefined) return false
   try {
     yield* call(directory, 'unlink', name)
     return true
@@ -43,11 +44,16 @@ function* unlink({ directory, name }: Place): Steps<boolean> {
 export function* renamePath(context: HandleContext, from: string, to: string): Steps<void> {
   yield* atPlace(context.scope, from, 'itself', (source) =>
     atPlace(context.scope, to, 'itself', function* rename(target) {
-      if (source.facts?.isFile) yield* withFile(source, 'read', (file) => call(file, 'sync'))
-      yield* call(source.directory, 'rename', source.name, target.directory, target.name)
+      yield* moveName(source, target)
       // In this order, because a file with two names is better than one with none.
       yield* confirmNames(context, target.directory, target.name)
       yield* confirmNames(context, source.directory, source.name)
     }),
   )
+}
+
+/** Moves a name, and leaves it to the caller to confirm that. */
+export function* moveName(source: Place, target: Place): Steps<void> {
+  if (source.facts?.isFile) yield* withFile(source, 'read', (file) => call(file, 'sync'))
+  yield* call(source.directory, 'rename', source.name, target.directory, target.name)
 }

@@ -3,6 +3,7 @@ import { invalidArgument } from '../errors.js'
 import type { DurabilityMethod } from '../platform/plan.js'
 import { defaultStorage } from '../storage/default-storage.js'
 import type { Storage } from '../storage/storage.js'
+import { settleConcurrency } from './batch-options.js'
 
 /** How to make a handle. */
 export interface HandleOptions {
@@ -21,6 +22,8 @@ export interface HandleOptions {
    * goes by FSYS_MODE, and without it by NODE_ENV: 'production' is 'prod', and anything else 'dev'.
    */
   readonly mode?: 'dev' | 'prod' | 'auto'
+  /** How many operations of a batch may be under way at the same time, where the batch does not say: 1 to 1024, default 64. */
+  readonly batchConcurrency?: number
   /** The disk. Default: the file system, by the best engine there is here. */
   readonly storage?: Storage
 }
@@ -29,15 +32,17 @@ export interface SettledHandleOptions {
   readonly method: DurabilityMethod | 'auto'
   readonly root: string | undefined
   readonly mode: 'dev' | 'prod'
+  readonly batchConcurrency: number
   readonly storage: Storage
 }
 
 export function settleHandleOptions(options: HandleOptions = {}): SettledHandleOptions {
-  checkNames('createHandle', options, ['method', 'root', 'mode', 'storage'])
+  checkNames('createHandle', options, ['method', 'root', 'mode', 'batchConcurrency', 'storage'])
   return {
     method: oneOf('method', options.method ?? 'auto', ['auto', 'sync', 'data', 'direct']),
     root: options.root === undefined ? undefined : settlePath(options.root, 'a root'),
     mode: settleMode(oneOf('mode', options.mode ?? 'auto', ['auto', 'dev', 'prod'])),
+    batchConcurrency: settleConcurrency('batchConcurrency', options.batchConcurrency),
     storage: withMethod('storage', options.storage ?? defaultStorage(false), 'openDirectory'),
   }
 }

@@ -46,6 +46,14 @@ export function sourceOf(data: Data | StreamedData): ByteSource {
   return new WholeSource(data)
 }
 
+/** Throws as `sourceOf` does, without beginning to take anything. */
+export function checkData(data: Data | StreamedData): void {
+  if (typeof data === 'string') encodeText(data, WHAT)
+  else if (!isObject(data) || ArrayBuffer.isView(data) || !(Symbol.asyncIterator in data || Symbol.iterator in data)) {
+    checkBytes(data, WHAT)
+  }
+}
+
 const WHAT = 'what is written'
 
 function isObject(value: unknown): value is object {

@@ -81,14 +81,14 @@ export type MarkReading =
   | { readonly state: 'absent' | 'broken' | 'of-another-file' | 'no-birth-time' }
 
 /**
- * Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. `memory` is room
- * for it, whose content is lost.
+ * Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. `memory` serves as
+ * room for it if there is enough of it; its content is lost.
  */
 export function* readMark(
   storage: Storage,
   path: string,
   journal: FileFacts,
-  memory: Buffer = Buffer.allocUnsafe(MARK_READ_BYTES),
+  memory?: Buffer,
 ): Steps<MarkReading> {
   if (journal.birthTime === 0n) return { state: 'no-birth-time' }
   const facts = yield* call(storage, 'stat', path)
@@ -96,7 +96,8 @@ export function* readMark(
   // Opening a pipe would wait for somebody to write to it.
   if (!facts.isFile) return { state: 'broken' }
   const file = yield* call(storage, 'open', path, 'read')
-  let bytes = memory.subarray(0, MARK_READ_BYTES)
+  const hasRoom = memory !== undefined && memory.length >= MARK_READ_BYTES
+  let bytes = hasRoom ? memory.subarray(0, MARK_READ_BYTES) : Buffer.allocUnsafe(MARK_READ_BYTES)
   try {
     bytes = bytes.subarray(0, yield* readWhole(file, bytes, 0))
   } finally {

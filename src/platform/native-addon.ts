@@ -145,6 +145,20 @@ export interface NativeAddon {
    * `resolve` is made of `Resolve`.
    */
   openat2Sync(directory: number, path: string, flags: number, permissions: number, resolve: number): number
+  /**
+   * Replaces files in an open directory: each gets a draft that is written, synced and then renamed. `names` holds the name of
+   * each and that of its draft, each with a NUL at its end; `contents` their bytes, one after the other; `table` four numbers
+   * for each: how many bytes, the permissions if it is not there, and what came of it: 0, or 1 if there is something else than
+   * a regular file, or a negative errno, and the number of the step that failed. At most 64. `isFull`: 1 for fsync, or 0.
+   */
+  replaceFiles(
+    directory: number,
+    table: Int32Array,
+    names: Uint8Array,
+    contents: Uint8Array,
+    isFull: number,
+    callback: NativeCallback,
+  ): number
   /** For what openat2Sync opened: in worker threads Node warns when `fs` closes what `fs` has not opened. */
   closeSync(fd: number): number
 }
@@ -189,7 +203,7 @@ export const WORKING_DIRECTORY = -100
 export const HOLDER_IS_A_DESCRIPTION: number = 2 ** 31
 
 /** Grows with every change of what the addon offers; native/addon.c has the same number. */
-const INTERFACE_VERSION = 1
+const INTERFACE_VERSION = 2
 
 /** Where one number has several names, the one that libuv uses. */
 const errorCodes = new Map([

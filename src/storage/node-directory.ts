@@ -3,10 +3,19 @@ import { join } from 'node:path'
 
 import { isAbsence } from '../errors.js'
 import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
+import { replaceFiles } from './native-replace.js'
 import { factsOf } from './node-file.js'
 import { flagsOf } from './node-flags.js'
 import { NodeListing } from './node-listing.js'
-import type { FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from './storage.js'
+import type {
+  FileFacts,
+  FileReplacement,
+  Listing,
+  OpenMode,
+  ReplaceOutcome,
+  StorageDirectory,
+  StorageFile,
+} from './storage.js'
 
 /** What the directories of one storage share. */
 export interface NodeDirectoryTools {
@@ -35,6 +44,9 @@ export class NodeDirectory implements StorageDirectory {
     this.#tools = tools
     this.isPinned = descriptor !== undefined && tools.pins && descriptorsHavePaths()
     this.#base = this.isPinned ? `/proc/self/fd/${descriptor?.fd}` : path
+    const { addon } = tools
+    if (addon === undefined || descriptor === undefined) return
+    this.replaceFiles = (files, needsFullSync) => replaceFiles(addon, this.#descriptorNow(), files, needsFullSync)
   }
 
   /** `flags` are more of those of open(2). */
@@ -177,6 +189,9 @@ export class NodeDirectory implements StorageDirectory {
     this.#block(name, () => fs.rmdirSync(this.#at(name)))
   }
 
+  /** There where the addon is. */
+  replaceFiles?(files: readonly FileReplacement[], needsFullSync: boolean): Promise<ReplaceOutcome[]>
+
   async sync(): Promise<boolean> {
     if (this.#descriptor === undefined) return false
     try {
@@ -222,10 +237,14 @@ export class NodeDirectory implements StorageDirectory {
     return this.isPinned ? `${this.#base}/${name}` : join(this.#base, name)
   }
 
-  #descriptorToSync(): number {
+  #descriptorNow(): number {
     if (this.#descriptor === undefined) throw failure('EBADF', 'the directory is closed', this.path)
-    if (this.#descriptor.isPathOnly) throw failure('EACCES', 'permission denied, fsync', this.path)
     return this.#descriptor.fd
+  }
+
+  #descriptorToSync(): number {
+    if (this.#descriptor?.isPathOnly) throw failure('EACCES', 'permission denied, fsync', this.path)
+    return this.#descriptorNow()
   }
 
   #wait<Result>(name: string, start: (callback: Callback<Result>) => void): Promise<Result> {

@@ -88,6 +88,12 @@ export interface StorageDirectory {
   /** Fails with ENOTEMPTY if it is not empty. */
   removeDirectory(name: string): Promise<void>
   removeDirectorySync(name: string): void
+  /**
+   * There where it takes one trip: replaces files, each as `stat`, `open` with 'create', `write`, `sync` (or `dataSync`), `close`
+   * and `rename` would. The outcomes come in their order; one that fails leaves the others alone, and no draft. At most
+   * `REPLACED_AT_ONCE_MAX`. This directory is not synced.
+   */
+  replaceFiles?(files: readonly FileReplacement[], needsFullSync: boolean): Promise<ReplaceOutcome[]>
   /** Makes its names survive power loss. False where the platform cannot do that. */
   sync(): Promise<boolean>
   syncSync(): boolean
@@ -95,6 +101,21 @@ export interface StorageDirectory {
   close(): Promise<void>
   closeSync(): void
 }
+
+/** A small file that is to be replaced. */
+export interface FileReplacement {
+  readonly name: string
+  /** The name that it is written under, in the same directory. */
+  readonly draft: string
+  readonly content: Uint8Array
+  /** Of a file that is made, before the umask; one that is replaced keeps the last nine bits of its own. */
+  readonly permissions: number
+}
+
+/** What came of it; 'not-a-file': at the name is a link, a directory or something else, and nothing was done. */
+export type ReplaceOutcome = 'replaced' | 'not-a-file' | Error
+
+export const REPLACED_AT_ONCE_MAX = 64
 
 /** What is in a directory, piece by piece, in any order. Names that come and go meanwhile may be in it or not. */
 export interface Listing {

@@ -213,9 +213,9 @@ inEveryWorld('what is no file, and what is not there, is refused by name', funct
     yield* fails('ERR_FSYS_NOT_A_FILE', () => call(handle, 'copy', path, 'x'), path)
     yield* fails('ERR_FSYS_NOT_A_FILE', () => call(handle, 'copy', 'f', path), path)
   }
-  for (const path of ['none/a', 'f/a']) {
-    yield* fails('ERR_FSYS_NOT_FOUND', () => call(handle, 'write', path, 'x'), path)
-    yield* fails('ERR_FSYS_NOT_FOUND', () => call(handle, 'read', path), path)
+  for (const [path, code] of Object.entries({ 'none/a': 'ERR_FSYS_NOT_FOUND', 'f/a': 'ERR_FSYS_NOT_A_DIRECTORY' })) {
+    yield* fails(code, () => call(handle, 'write', path, 'x'), path)
+    yield* fails(code, () => call(handle, 'read', path), path)
   }
   yield* fails('ERR_FSYS_NOT_FOUND', () => call(handle, 'writeAt', 'none', 0, 'x'))
   yield* fails('ERR_FSYS_BAD_NAME', () => call(handle, 'write', 'n'.repeat(256), 'x'))

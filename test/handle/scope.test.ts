@@ -33,6 +33,9 @@ const calls: Readonly<Record<string, (handle: Handle, path: string) => Steps<unk
   isDirectory: (handle, path) => call(handle, 'isDirectory', path),
   sync: (handle, path) => call(handle, 'sync', path),
   journal: (handle, path) => call(handle, 'journal', path),
+  mkdirAll: (handle, path) => call(handle, 'mkdirAll', path),
+  list: (handle, path) => call(handle, 'list', path),
+  countAll: (handle, path) => call(handle, 'countAll', path),
 }
 
 /** Those that take a link itself for what is meant. */
@@ -40,6 +43,9 @@ const callsOnLinks: typeof calls = {
   delete: (handle, path) => call(handle, 'delete', path),
   'rename from': (handle, path) => call(handle, 'rename', path, 'elsewhere'),
   'rename to': (handle, path) => call(handle, 'rename', 'inside', path),
+  mkdir: (handle, path) => call(handle, 'mkdir', path),
+  rmdir: (handle, path) => call(handle, 'rmdir', path),
+  rmdirAll: (handle, path) => call(handle, 'rmdirAll', path),
 }
 
 /** A root with a secret beside it, and links that lead there. */

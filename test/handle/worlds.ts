@@ -36,6 +36,11 @@ export function inEveryWorld(name: string, work: (world: World) => Steps<void>):
   }
 }
 
+/** The same for what has no blocking form. */
+export function inEveryWorldWaiting(name: string, work: (world: World) => Promise<void>): void {
+  for (const [kind, make] of Object.entries(worlds)) test(`${name} (${kind})`, (context) => work(make(context)))
+}
+
 const worlds: Readonly<Record<string, (context: TestContext) => World>> = {
   'the best engine': (context) => realWorld(context, defaultStorage(false)),
   'Node alone': (context) => realWorld(context, new NodeStorage()),

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { NodeStorage } from '#src/storage/node-storage.js'
+
+import { temporaryDirectory } from '../support/temporary.js'
+import { addonFor, Fault } from './support.js'
+
+test('replaceFiles refuses what does not fit together, and reads past no end', (context) => {
+  const addon = addonFor(context)
+  if (addon === undefined) return
+  const fd = openSync(temporaryDirectory(context), 'r')
+  context.after(() => closeSync(fd))
+  const names = Buffer.from('a\0.a\0')
+  const wrong: readonly (readonly [table: number[], names: Uint8Array, contents: number])[] = [
+    [[1, 0, 0], names, 1],
+    [[1, 0, 0, 0], names, 2],
+    [[2, 0, 0, 0], names, 1],
+    [[-1, 0, 0, 0], names, 0],
+    [[1, 0, 0, 0], Buffer.from('a\0.a'), 1],
+    [[1, 0, 0, 0], Buffer.from('a\0.a\0b\0'), 1],
+    [[1, 0, 0, 0], Buffer.alloc(0), 1],
+    [Array.from({ length: 4 * 65 }, () => 0), Buffer.from('a\0b\0'.repeat(65)), 0],
+  ]
+  for (const [table, text, bytes] of wrong) {
+    const call = (): unknown =>
+      addon.replaceFiles(fd, Int32Array.from(table), text, Buffer.alloc(bytes), 0, () => undefined)
+    assert.throws(call, RangeError, JSON.stringify(table.slice(0, 4)))
+  }
+})
+
+test('replaceFiles: one that fails leaves the others alone, and no draft', async (context) => {
+  const addon = addonFor(context)
+  if (addon === undefined) return
+  const base = temporaryDirectory(context)
+  const directory = new NodeStorage({ addon }).openDirectorySync(base)
+  context.after(() => directory.closeSync())
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(base, name), 'old')
+  const files = ['a', 'b', 'c'].map((name) => ({
+    name,
+    draft: `.${name}`,
+    content: Buffer.from('new'),
+    permissions: 0o600,
+  }))
+  const contents = (): string[] =>
+    readdirSync(base)
+      .toSorted()
+      .map((name) => `${name} ${readFileSync(join(base, name), 'utf8')}`)
+  for (const [kind, errno, syscall] of [
+    [Fault.write, 28, 'write'],
+    [Fault.sync, 5, 'fdatasync'],
+  ] as const) {
+    addon.setFault(kind, 1, errno)
+    const outcomes = await directory.replaceFiles?.(files, false)
+    assert.deepEqual([outcomes?.[0], outcomes?.[2]], ['replaced', 'replaced'])
+    const failure = outcomes?.[1] as NodeJS.ErrnoException
+    assert.deepEqual([failure.errno, failure.syscall], [-errno, syscall])
+    assert.deepEqual(contents(), ['a new', 'b old', 'c new'])
+  }
+  // Short writes go on.
+  addon.setFault(Fault.shortWrite, 0, 1)
+  assert.deepEqual(await directory.replaceFiles?.(files, true), ['replaced', 'replaced', 'replaced'])
+  assert.deepEqual(contents(), ['a new', 'b new', 'c new'])
+})
