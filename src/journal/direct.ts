@@ -18,7 +18,7 @@ export interface DirectFiles {
 const ALIGNMENTS = [512, 4096]
 
 /**
- * Opens the journal's file past the page cache, or says why that cannot be. What the alignment must be is found by trying:
+ * Opens the journal's file past the page cache, or says why there is no such thing here. What the alignment must be is found by trying:
  * the sector in which the records end is written once more as it is, padded with zeros. `memory` is a page or more, and
  * begins at one.
  */
@@ -41,9 +41,13 @@ export function* openDirect(
   } catch (error) {
     yield* close(through)
     yield* close(waiting)
+    if (!REFUSALS.has(errnoOf(error))) throw error
     return `it cannot be written past the page cache: ${(error as Error).message}`
   }
 }
+
+/** How systems say that there is no such thing. A disk that fails is another matter. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 function* findAlignment(direct: StorageFile, file: StorageFile, cleanEnd: number, memory: Buffer): Steps<number> {
   let refusal: unknown
