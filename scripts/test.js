@@ -16,6 +16,8 @@ const ONCE = {
   'journal/file-lock': 'each of its tests has an engine of its own',
   'journal/preallocate': 'each of its tests has an engine of its own',
   'journal/stats': 'each of its tests has an engine of its own',
+  'journal/tracing': 'each of its tests has an engine of its own',
+  'crash/handle-': 'handles choose for themselves; where the addon makes a difference, the tests say so',
   'crash/power-cuts': 'each life has an engine of its own',
   'crash/recorder/': 'each recording has an engine of its own',
   'crash/ring-faults': 'it is about io_uring',

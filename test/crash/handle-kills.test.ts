@@ -34,8 +34,9 @@ suite('killed at every system call, what is replaced is old or new, and no draft
       }
       const base = temporaryDirectory(context)
       const all = await listCalls(context, join(base, 'traced'), way)
-      assert.ok(all.length > 20, `${all.length} calls`)
+      assert.ok(all.length >= CHILD_ACTS.length, `${all.length} calls`)
       const moments = all.filter((_, index) => index % SHARE === FIRST)
+      const tries = moments.length
       let killed = 0
       const lane = async (number: number): Promise<void> => {
         for (let moment = moments.pop(); moment !== undefined; moment = moments.pop()) {
@@ -46,7 +47,7 @@ suite('killed at every system call, what is replaced is old or new, and no draft
       }
       await Promise.all([lane(1), lane(2)])
       context.diagnostic(`killed ${killed} times, at ${all.length} calls: one in ${SHARE}, from ${FIRST} on`)
-      assert.ok(killed > 20 / SHARE, `killed ${killed} times only`)
+      assert.ok(killed > tries / 2, `killed ${killed} times only`)
     })
   }
 })
