@@ -30,7 +30,7 @@ export class Contest {
     const counts = new Map<Entrant, SyncCount>()
     const prepared = new Map<string, string>()
     const { work } = workload.task
-    if (countsSyncs && (work === 'append' || work === 'commit')) {
+    if (countsSyncs && (work === 'append' || work === 'commit' || work === 'replace')) {
       for (const entrant of workload.entrants) {
         this.#progress(`${workload.id}: counting the syncs of ${entrant.label}`)
         const count = await this.#countSyncs(workload, entrant)
@@ -109,6 +109,7 @@ export class Contest {
  * those that opening makes cannot stand in for it; C has no other way than the one.
  */
 function smallTask(task: Workload['task'], { program }: Entrant): Omit<Task, 'path' | 'variant'> {
+  if (task.work === 'replace') return { ...task, count: 20 }
   if (task.work === 'commit') return { ...task, seconds: 0.15, committers: Math.min(task.committers, 16) }
   const count = task.recordBytes > 1024 ? 2000 : 20_000
   return { ...task, count, syncEvery: task.syncEvery > 0 ? task.syncEvery : program === 'c' ? 0 : count / 20 }
@@ -119,6 +120,7 @@ function syncsNeeded(
   { work, committers, count, syncEvery }: Omit<Task, 'path' | 'variant'>,
   found: Measurement,
 ): number {
+  if (work === 'replace') return found.confirmed ?? Number.POSITIVE_INFINITY
   if (work === 'commit') return Math.ceil((found.confirmed ?? Number.POSITIVE_INFINITY) / committers)
   return syncEvery === 0 ? 1 : Math.floor(count / syncEvery)
 }

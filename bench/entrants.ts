@@ -190,6 +190,21 @@ export function bulkEntrants(): Entrant[] {
   ]
 }
 
+/** W7: many small files. */
+export function replaceEntrants(): Entrant[] {
+  const name = 'content and name of each file'
+  const contentOnly = 'content of each file, and no name: a power cut may bring the old one back'
+  const peers = { file: 'one of 1 KiB each, replaced', durable: contentOnly }
+  const own = { file: 'one of 1 KiB each, replaced', durable: name }
+  return [
+    fsys('pool', 'batch', 'writeBatch', own),
+    fsys('portable', 'batch', 'writeBatch', own),
+    fsys('pool', 'single', 'write, one by one', own),
+    peer('node', 'node:write-file-atomic', '', 'write-file-atomic, one by one', peers),
+    peer('node', 'node:write-file-atomic', 'together', 'write-file-atomic, all at once', peers),
+  ]
+}
+
 /** W6: open. */
 export function openEntrants(isCold: boolean): Entrant[] {
   const rest = { file: isCold ? 'not in the page cache' : 'in the page cache', durable: READS }

@@ -31,7 +31,14 @@ function loopIsFree(workload: string, row: string): Goal {
 
 /** @param sqlite Which SQLite is there: node:sqlite, or better-sqlite3 in its place. */
 export function goals(sqlite: string): Goal[] {
-  return [...appendGoals(), ...oneCommitterGoals(sqlite), ...manyCommitterGoals(), ...readingGoals(), ...bulkGoals()]
+  return [
+    ...appendGoals(),
+    ...oneCommitterGoals(sqlite),
+    ...manyCommitterGoals(),
+    ...readingGoals(),
+    ...bulkGoals(),
+    ...fileGoals(),
+  ]
 }
 
 function appendGoals(): Goal[] {
@@ -112,6 +119,13 @@ function bulkGoals(): Goal[] {
     atLeast('W5', 'fsys/pool/pipelined,direct', 0.55, ['c/direct']),
     atLeast('W5', 'fsys/portable/pipelined,direct', 0.45, ['c/direct']),
     memory('W5', 'fsys/pool/pipelined,direct', HAND_WRITTEN),
+  ]
+}
+
+function fileGoals(): Goal[] {
+  return [
+    atLeast('W7', 'fsys/pool/batch', 3, ['write-file-atomic']),
+    atLeast('W7', 'fsys/pool/batch', 3, ['write-file-atomic/together']),
   ]
 }
 

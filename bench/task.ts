@@ -11,8 +11,9 @@ export interface Task {
    * - prepare: writes what replay and open are to find at `path`
    * - replay: reads all records there, and checks that they are `count`
    * - open: makes the log ready for appending
+   * - replace: makes `count` files at `path`, a directory, and then measures how long it takes to replace them all
    */
-  readonly work: 'append' | 'commit' | 'prepare' | 'replay' | 'open'
+  readonly work: (typeof WORKS)[number]
   /** A file or a directory below one that exists; `prepare`, `append` and `commit` find nothing there. */
   readonly path: string
   /** Which of the program's ways to do it; words separated by commas. */
@@ -25,9 +26,11 @@ export interface Task {
   readonly committers: number
 }
 
+const WORKS = ['append', 'commit', 'prepare', 'replay', 'open', 'replace'] as const
+
 /** What a program prints: one line of JSON. Warming up is not in it, but for `confirmed` and `memoryBytes`. */
 export interface Measurement {
-  /** Records. */
+  /** Records, or files. */
   readonly operations: number
   readonly seconds: number
   /** How long the one sync at the end took, which is not in `seconds`. */
@@ -69,11 +72,10 @@ export function parseTask([work, ...words]: readonly string[]): Task {
     if (value === undefined) throw new TypeError(`the task has no ${name}`)
     return value
   }
-  if (work !== 'append' && work !== 'commit' && work !== 'prepare' && work !== 'replay' && work !== 'open') {
-    throw new TypeError(`no task has the work ${JSON.stringify(work)}`)
-  }
+  const known = WORKS.find((name) => name === work)
+  if (known === undefined) throw new TypeError(`no task has the work ${JSON.stringify(work)}`)
   return {
-    work,
+    work: known,
     path: text('path'),
     variant: text('variant'),
     recordBytes: Number(text('record-bytes')),

@@ -5,6 +5,7 @@ import {
   committerEntrants,
   committersEntrants,
   openEntrants,
+  replaceEntrants,
   replayEntrants,
 } from './entrants.js'
 import type { Task } from './task.js'
@@ -34,6 +35,7 @@ export function workloads(size: Size): Workload[] {
     bulk(bytes),
     open('W6-warm', bytes, false),
     open('W6-cold', bytes, true),
+    replace({ full: 1000, check: 300, quick: 50 }[size]),
   ]
 }
 
@@ -131,6 +133,18 @@ function open(id: string, bytes: number, isCold: boolean): Workload {
     preparedBy: journalOf,
     isCold,
     figure: ({ seconds }) => seconds * 1000,
+  }
+}
+
+function replace(count: number): Workload {
+  return {
+    id: 'W7',
+    title: `Replace ${count.toLocaleString('en')} files of 1 KiB`,
+    about: 'Files that are there, in one directory, each replaced whole and atomically.',
+    metric: { ...RATE, unit: 'files/s' },
+    task: task('replace', 1024, { count }),
+    entrants: replaceEntrants(),
+    figure: ({ operations, seconds }) => operations / seconds,
   }
 }
 

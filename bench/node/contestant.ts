@@ -8,6 +8,8 @@ export interface Contestant {
   replay?(path: string, variant: readonly string[]): Replayed | Promise<Replayed>
   /** Makes what was prepared ready for appending, and returns how to let go of it. */
   reopen?(path: string, variant: readonly string[]): Promise<() => void | Promise<void>>
+  /** Replaces the files of these names in a directory; each is on stable storage, as far as that goes, when it resolves. */
+  replace?(directory: string, names: readonly string[], content: Buffer, variant: readonly string[]): Promise<void>
 }
 
 export interface Replayed {

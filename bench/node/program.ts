@@ -3,6 +3,7 @@ import type { Contestant } from './contestant.js'
 import { measureAppend } from './measure-append.js'
 import { measureCommit } from './measure-commit.js'
 import { measureOpen, measureReplay } from './measure-reading.js'
+import { measureReplace } from './measure-replace.js'
 
 // node program.js <contestant> <task ...>: one run of a contestant that is written for Node.js.
 
@@ -20,6 +21,8 @@ async function measure(): Promise<Measurement> {
       return measureReplay(contestant, task)
     case 'open':
       return measureOpen(contestant, task)
+    case 'replace':
+      return measureReplace(contestant, task)
     case 'prepare': {
       if (contestant.prepare === undefined) throw new Error(`${name} prepares nothing`)
       await contestant.prepare(task.path, Buffer.alloc(task.recordBytes, 'x'), task.count)

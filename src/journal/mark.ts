@@ -84,12 +84,7 @@ export type MarkReading =
  * Reads the mark of the journal whose facts are given. Never fails because of what stands in the file. `memory` serves as
  * room for it if there is enough of it; its content is lost.
  */
-export function* readMark(
-  storage: Storage,
-  path: string,
-  journal: FileFacts,
-  memory?: Buffer,
-): Steps<MarkReading> {
+export function* readMark(storage: Storage, path: string, journal: FileFacts, memory?: Buffer): Steps<MarkReading> {
   if (journal.birthTime === 0n) return { state: 'no-birth-time' }
   const facts = yield* call(storage, 'stat', path)
   if (facts === undefined) return { state: 'absent' }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 import { type ErrorCode, FsysError } from 'fsys'
 
-import { nativeAddon } from '#src/platform/native-addon.js'
+import { type NativeAddon, nativeAddon } from '#src/platform/native-addon.js'
 import { NativeFile } from '#src/storage/native-file.js'
 import { NodeStorage } from '#src/storage/node-storage.js'
 import type { Storage } from '#src/storage/storage.js'
@@ -89,8 +89,11 @@ for (const mode of ['cached', 'direct'] as const) {
 function ringStorage(addon: FaultyAddon): Storage | undefined {
   const sound = nativeAddon().addon
   if (sound === undefined) return undefined
-  const { writeAndSyncSync, writtenBytes } = sound
-  const mixed = { ...addon, writeAndSyncSync, writtenBytes }
+  const mixed: NativeAddon = {
+    ...addon,
+    writeAndSyncSync: (...words) => sound.writeAndSyncSync(...words),
+    writtenBytes: () => sound.writtenBytes(),
+  }
   return new NodeStorage({ engine: 'uring', makeFile: (fd) => new NativeFile(fd, mixed, 'uring') })
 }
 

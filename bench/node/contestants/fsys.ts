@@ -1,4 +1,4 @@
-import { type Journal, openJournal, openJournalSync, openReader } from 'fsys'
+import { type Journal, createHandle, openJournal, openJournalSync, openReader } from 'fsys'
 
 import type { Contestant, Log, Replayed } from '../contestant.js'
 
@@ -6,7 +6,8 @@ import type { Contestant, Log, Replayed } from '../contestant.js'
  * This project. FSYS_ENGINE in the environment says by which engine.
  *
  * Variants: `direct`; for commit `commit`, `through` (syncThrough(append())) or `twin` (syncThroughSync(append())); for
- * append `pipelined` or `staged` (a sync comes next); for replay `scan`, `batches` or `records`.
+ * append `pipelined` or `staged` (a sync comes next); for replay `scan`, `batches` or `records`; for replace `batch`, or
+ * else one `write` after the other.
  */
 export const contestant: Contestant = {
   async open(path, { variant }) {
@@ -28,6 +29,16 @@ export const contestant: Contestant = {
   async reopen(path, variant) {
     const journal = openJournalSync(path, { direct: variant.includes('direct') })
     return () => journal.close()
+  },
+
+  async replace(directory, names, content, variant) {
+    const handle = createHandle({ root: directory })
+    try {
+      if (variant.includes('batch')) await handle.writeBatch(names.map((name) => [name, content]))
+      else for (const name of names) await handle.write(name, content)
+    } finally {
+      handle.close()
+    }
   },
 }
 
