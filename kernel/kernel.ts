@@ -43,13 +43,9 @@ export function initialize(): void {
   }
 }
 
-/**
- * Writes the checksum of each frame from `start` to `end`, and returns how many these are; or, if one is not whole before
- * `end`, -1 minus where it stands.
- */
-export function seal(start: usize, end: usize): i32 {
+/** Writes the checksum of each frame from `start` on. Returns where the first stands that is not whole before `end`. */
+export function seal(start: usize, end: usize): usize {
   let frame = start
-  let count: i32 = 0
   let lengthBefore: u32 = 0
   let stateBehindHeader = word0(STATE_BEHIND_MAGIC)
   while (end - frame >= FRAME_BYTES_MIN) {
@@ -61,10 +57,9 @@ export function seal(start: usize, end: usize): i32 {
     }
     const checksum = frame + HEADER_BYTES + length
     store<u32>(checksum, ~update(stateBehindHeader, frame + HEADER_BYTES, checksum))
-    count++
     frame = checksum + 4
   }
-  return frame == end ? count : -1 - <i32>frame
+  return frame
 }
 
 /**

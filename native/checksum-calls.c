@@ -13,7 +13,7 @@ static napi_value js_checksum(napi_env env, napi_callback_info info) {
   return number(env, (uint32_t)~state);
 }
 
-// seal(bytes, start, end): how many frames; or -1 minus where it has met something else
+// seal(bytes, start, end): where it stopped; `end` if all is well
 static napi_value js_seal(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
   struct range range = argument_range(&arguments, 0);

@@ -152,19 +152,17 @@ PRIMITIVE uint32_t checksum_of(const uint8_t *frame, uint32_t length) {
   return ~update(behind_header, frame + HEADER_BYTES, length);
 }
 
-WITH_INSTRUCTIONS int64_t checksum_seal(uint8_t *bytes, size_t start, size_t end) {
+WITH_INSTRUCTIONS size_t checksum_seal(uint8_t *bytes, size_t start, size_t end) {
   size_t at = start;
-  int64_t count = 0;
   while (end - at >= FRAME_BYTES_MIN) {
     uint8_t *frame = bytes + at;
     uint32_t length = load4(frame + 4);
     if (!is_whole(length, end - at)) break;
     uint32_t checksum = checksum_of(frame, length);
     memcpy(frame + HEADER_BYTES + length, &checksum, sizeof checksum);
-    count++;
     at += FRAME_BYTES_MIN + length;
   }
-  return at == end ? count : -1 - (int64_t)at;
+  return at;
 }
 
 WITH_INSTRUCTIONS size_t checksum_scan(const uint8_t *bytes, size_t start, size_t end, int32_t *offsets, size_t room) {

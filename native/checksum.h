@@ -13,10 +13,9 @@ const char *checksum_engine(void);
 // Moves a state over so many bytes. A state is the bare remainder: all ones to begin with, and inverted at the end.
 uint32_t checksum_update(uint32_t state, const uint8_t *bytes, size_t length);
 
-// Writes the checksum of each frame from `start` to `end`, and returns how many these are; or, if it has met something
-// else than a whole frame, -1 minus where. The magic is taken to be right without looking at it. No byte outside is
-// touched.
-int64_t checksum_seal(uint8_t *bytes, size_t start, size_t end);
+// Writes the checksum of each frame from `start` to `end`, and returns where it met something else than a whole frame:
+// `end` if all is well. The magic is taken to be right without looking at it. No byte outside is touched.
+size_t checksum_seal(uint8_t *bytes, size_t start, size_t end);
 
 // Walks valid frames from `start`; stops at the first that is not whole before `end` or not valid, or after `room` of
 // them. Returns their number n: frame i stands from offsets[i] to offsets[i + 1], so `offsets` has room + 1 elements.

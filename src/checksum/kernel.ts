@@ -15,11 +15,11 @@ export interface Kernel {
   readonly offsets: Int32Array
   /**
    * Writes the checksum of each frame between `start` and `end`, which must hold whole frames (header, payload and four
-   * bytes for the checksum), one directly after the other, and returns how many these are. Throws an Error if they do not;
-   * then the frames before the first that is not whole have their checksums. The magic is taken to be right without looking
-   * at it. No byte outside `start` to `end` is written.
+   * bytes for the checksum), one directly after the other. Throws an Error if they do not; then the frames before the
+   * first that is not whole have their checksums. The magic is taken to be right without looking at it. No byte outside
+   * `start` to `end` is written.
    */
-  seal(start: number, end: number): number
+  seal(start: number, end: number): void
   /** Continues a CRC-32C over the bytes from `start` to `end`; `crc` is 0 to begin with, or what an earlier call returned. */
   checksum(crc: number, start: number, end: number): number
   /**

@@ -30,11 +30,10 @@ export class NativeKernel implements Kernel {
     this.offsets = new Int32Array(offsetCount + 1)
   }
 
-  seal(start: number, end: number): number {
+  seal(start: number, end: number): void {
     checkRange(start, end, this.bytes.length)
-    const count = this.#addon.seal(this.bytes, start, end)
-    if (count < 0) throw notWhole(start, end, -1 - count)
-    return count
+    const stoppedAt = this.#addon.seal(this.bytes, start, end)
+    if (stoppedAt !== end) throw notWhole(start, end, stoppedAt)
   }
 
   checksum(crc: number, start: number, end: number): number {

@@ -31,21 +31,18 @@ export class PlainKernel implements Kernel {
     this.#view = new DataView(this.#copy.buffer)
   }
 
-  seal(start: number, end: number): number {
+  seal(start: number, end: number): void {
     this.#copyRange(start, end)
     const view = this.#view
     let frame = start
-    let count = 0
     while (true) {
       const next = frameEnd(view, frame, end)
       if (next === 0) break
-      count++
       view.setInt32(next - 4, ~updateView(STATE_BEHIND_MAGIC, view, frame + 4, next - 4), true)
       frame = next
     }
     this.bytes.set(this.#copy.subarray(start, frame), start)
     if (frame !== end) throw notWhole(start, end, frame)
-    return count
   }
 
   checksum(crc: number, start: number, end: number): number {

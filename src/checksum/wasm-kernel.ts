@@ -36,12 +36,11 @@ export class WasmKernel implements Kernel {
     this.#exports.initialize()
   }
 
-  seal(start: number, end: number): number {
+  seal(start: number, end: number): void {
     checkRange(start, end, this.bytes.length)
     const base = this.#base
-    const count = this.#exports.seal(base + start, base + end)
-    if (count < 0) throw notWhole(start, end, -1 - count - base)
-    return count
+    const stoppedAt = this.#exports.seal(base + start, base + end) - base
+    if (stoppedAt !== end) throw notWhole(start, end, stoppedAt)
   }
 
   checksum(crc: number, start: number, end: number): number {

@@ -331,8 +331,6 @@ export class Journal {
     if (this.#committer.failure === undefined) this.#trim()
     this.#forgetAtExit()
     this.#meter.stop()
-    // What a poisoned journal has still staged is counted before its memory goes to others.
-    this.#buffer.seal()
     this.#memory.release()
     this.#opened.mark.closeSync()
     try {

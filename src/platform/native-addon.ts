@@ -58,7 +58,7 @@ export interface NativeAddon {
   readonly checksumEngine?: string
   /** Continues a CRC-32C over `bytes` from `start` to `end`; `before` is 0 to begin with. */
   checksum(bytes: Uint8Array, start: number, end: number, before: number): number
-  /** As `Kernel.seal`, but where that throws, it returns -1 minus where it stopped. */
+  /** As `Kernel.seal`, but returns where it stopped. */
   seal(bytes: Uint8Array, start: number, end: number): number
   /** As `Kernel.scan`; `end` is at most 2^31 - 1. */
   scan(bytes: Uint8Array, start: number, end: number, offsets: Int32Array): number

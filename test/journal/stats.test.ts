@@ -5,13 +5,11 @@ import { setImmediate } from 'node:timers/promises'
 
 import type { Journal, JournalOptions, JournalStats } from 'fsys'
 
-import { KernelPool } from '#src/checksum/kernel-pool.js'
 import type { Engine } from '#src/platform/engine.js'
 import { faultOnNth } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { engineStorage } from '../support/engines.js'
-import { Listener } from '../support/events.js'
 import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { seededRandom } from '../support/random.js'
 import { temporaryDirectory } from '../support/temporary.js'
@@ -154,23 +152,6 @@ suite('stats', () => {
     assert.deepEqual([appended.records, durable.records, durable.bytes, groups.waiters.count], [2, 1, lsn, 1])
     await assert.rejects(journal.close())
   })
-})
-
-test('D3 D9: stats of a poisoned journal that is closed leave memory alone that others may have by now', async () => {
-  const pool = new KernelPool()
-  const disk = new SimDisk()
-  const journal = openJournalSync('/a.wal', { storage: disk.process(), memory: pool, logBufferBytes: 4096 })
-  disk.faults = faultOnNth('dataSync', 1, { error: 'EIO' })
-  using listener = new Listener(({ event }) => {
-    if (event === 'sync:end') journal.append('staged beside the sync')
-  })
-  await assert.rejects(journal.commit('x'), { code: 'ERR_FSYS_IO' })
-  await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
-  assert.ok(listener.told.length > 0)
-  const { bytes } = pool.acquire(8192)
-  bytes.fill(0)
-  assert.deepEqual([journal.stats().appended.records, journal.stats().written.records], [2, 1])
-  assert.ok(bytes.equals(Buffer.alloc(8192)))
 })
 
 async function openHere(context: Parameters<typeof temporaryDirectory>[0], options?: JournalOptions): Promise<Journal> {

@@ -31,7 +31,7 @@ for (const engine of ENGINES) {
         const background = noise(AREA_BYTES, list.length + 1)
         kernel.bytes.set(background)
         kernel.bytes.set(unsealed, start)
-        assert.equal(kernel.seal(start, start + unsealed.length), list.length)
+        kernel.seal(start, start + unsealed.length)
         background.set(sealed, start)
         assert.ok(kernel.bytes.equals(background))
       }),
@@ -80,7 +80,7 @@ test('seal does not follow a length field out of its range (D3)', () => {
 
 test('seal takes an empty range for no frames', () => {
   for (const kernel of kernelsOf(4096, 1)) {
-    assert.equal(kernel.seal(0, 0), 0)
+    kernel.seal(0, 0)
     kernel.seal(100, 100)
     kernel.seal(4096, 4096)
     assert.ok(kernel.bytes.equals(Buffer.alloc(4096)))
