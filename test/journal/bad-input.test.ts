@@ -124,7 +124,7 @@ suite('paths', () => {
     writeFileSync(join(directory, 'file'), '')
     await refuses('ERR_FSYS_NOT_FOUND', join(directory, 'a.wal'), { create: false })
     await refusesToo('ERR_FSYS_NOT_FOUND', join(directory, 'missing', 'a.wal'))
-    await refusesToo('ERR_FSYS_NOT_FOUND', join(directory, 'file', 'a.wal'))
+    await refusesToo('ERR_FSYS_NOT_A_DIRECTORY', join(directory, 'file', 'a.wal'))
     assert.throws(() => openReader(join(directory, 'a.wal')), { code: 'ERR_FSYS_NOT_FOUND' })
   })
 
