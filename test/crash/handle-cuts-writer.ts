@@ -42,9 +42,10 @@ function forgetful(storage: Storage, fault: CutFault): Storage {
         const method = value.bind(real) as (...words: readonly unknown[]) => unknown
         if (name === 'open') return async (...words: readonly unknown[]) => forgetfulFile(await method(...words))
         if (name === 'openSync') return (...words: readonly unknown[]) => forgetfulFile(method(...words))
-        if (name === 'openBeneath')
+        if (name === 'openBeneath' || name === 'openDirectory')
           return async (...words: readonly unknown[]) => forgetfulDirectory(await method(...words))
-        if (name === 'openBeneathSync') return (...words: readonly unknown[]) => forgetfulDirectory(method(...words))
+        if (name === 'openBeneathSync' || name === 'openDirectorySync')
+          return (...words: readonly unknown[]) => forgetfulDirectory(method(...words))
         return method
       },
     })
