@@ -36,13 +36,13 @@ function countEntries(directory: string): number {
 
 /**
  * What a run may take more at its end than at its start. Heap and buffers are measured after a collection: in half an hour,
- * 2 MiB is what a leak of 2 KB an opening or 3 bytes a record takes. Resident memory moves by itself. The pool
- * keeps up to 16 kernels, of a megabyte or two, as many as were once in use at the same time: until it is full, that is no leak.
+ * 2 MiB is what a leak of 2 KB an opening or 3 bytes a record takes. Resident memory moves by itself. Of the
+ * kernels, a megabyte or two each, the pool keeps as many as were once in use at the same time: a few more are no leak.
  */
 export const GROWTH_MAX: Resources = {
   rssBytes: 64 * 2 ** 20,
   heapBytes: 2 * 2 ** 20,
-  externalBytes: 32 * 2 ** 20,
+  externalBytes: 8 * 2 ** 20,
   descriptors: 0,
   threads: 0,
 }
