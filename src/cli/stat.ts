@@ -1,3 +1,4 @@
+import { stat as statOf } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 import { storageFailure } from '../errors.js'
@@ -15,9 +16,13 @@ import { chart, count, quote, table } from './text.js'
 
 const help = `Usage: fsys stat [options] <journal>
 
-Tells how many records a journal holds and how large they are, what stands behind the last one, what the durable mark says,
-and which tails were saved beside it. It reads all of the journal, changes nothing, and can be used while somebody writes.
-Sizes are those of the payloads: exact below 4 KiB, percentiles above are at most 0.4 % too large.
+Tells how many records a journal holds and how large they are, how large its file is and how much of the disk it has, what
+stands behind the last record, what the durable mark says, and which tails were saved beside it. It reads all of the journal,
+changes nothing, and can be used while somebody writes.
+Sizes are those of the payloads: exact below 4 KiB, percentiles above are at most 0.4 % too large. Allocated is what the file
+system has set aside for the file, preallocated blocks past its end included; where files are compressed or share blocks,
+that is the file system's own way of counting. Zeros behind the last record are written ahead while a journal is open, and
+cut off when it is closed, or when it is opened after a crash.
 
 Options:
   --json      one JSON object
@@ -41,7 +46,10 @@ export const stat: Command = defineCommand({
       const { sizes, findings } = await measure(source)
       const complaint = complaintError(source.path, findings)
       if (complaint?.code === 'ERR_FSYS_NOT_A_JOURNAL') throw complaint
-      const facts = factsOf(source, findings, sizes, await savedTails(source.path))
+      const facts = factsOf(source, findings, sizes, {
+        allocatedBytes: await allocatedBytes(source.path),
+        savedTails: await savedTails(source.path),
+      })
       if (json === true) output.writeLine(JSON.stringify(facts))
       else output.writeText(inWords(journal, facts, sizes, findings))
     } finally {
@@ -65,6 +73,15 @@ function addAll(sizes: Distribution, { large, count: records, offsets }: FrameCu
   }
   for (let index = 0; index < records; index++) {
     sizes.add((offsets[index + 1] as number) - (offsets[index] as number) - FRAME_OVERHEAD_BYTES)
+  }
+}
+
+/** The unit is 512 bytes, whatever the blocks of the file system are. */
+async function allocatedBytes(path: string): Promise<number> {
+  try {
+    return (await statOf(path)).blocks * 512
+  } catch (error) {
+    throw storageFailure(error, `cannot read journal ${quote(path)}`, { path })
   }
 }
 
@@ -96,6 +113,8 @@ async function savedTails(journal: string): Promise<SavedFile[]> {
 interface Facts {
   readonly path: string
   readonly fileBytes: number
+  readonly allocatedBytes: number
+  readonly zeroAheadBytes: number
   readonly records: number
   readonly payloadBytes: number
   readonly gaps: number
@@ -110,13 +129,15 @@ function factsOf(
   { path }: JournalSource,
   { fileSize, cleanEnd, tailState, gaps, mark }: Findings,
   sizes: Distribution,
-  tails: readonly SavedFile[],
+  beside: Pick<Facts, 'allocatedBytes' | 'savedTails'>,
 ): Facts {
   const { count: records, total: bytes, min, max } = sizes
   const [p50, p90, p99] = [sizes.quantile(0.5), sizes.quantile(0.9), sizes.quantile(0.99)]
   return {
     path,
     fileBytes: fileSize,
+    allocatedBytes: beside.allocatedBytes,
+    zeroAheadBytes: tailState === 'clean-end' ? fileSize - cleanEnd : 0,
     records,
     payloadBytes: bytes,
     gaps,
@@ -124,20 +145,21 @@ function factsOf(
     histogram: sizes.histogram().map(({ from, to, count: number }) => ({ from, to, records: number })),
     tail: { state: tailState, lsn: cleanEnd, bytes: fileSize - cleanEnd },
     mark: markFacts(mark),
-    savedTails: tails,
+    savedTails: beside.savedTails,
   }
 }
 
 function inWords(name: string, facts: Facts, sizesFound: Distribution, { mark }: Findings): string {
-  const { records, payloadBytes, fileBytes, sizes, tail, gaps } = facts
+  const { records, payloadBytes, fileBytes, allocatedBytes: allocated, zeroAheadBytes, sizes, tail, gaps } = facts
   const rows: [string, string | number][] = [
     ['records', records],
     ['payloads', count(payloadBytes, 'byte')],
-    ['file', count(fileBytes, 'byte')],
+    ['file', `${count(fileBytes, 'byte')}, ${allocated} allocated`],
     ['sizes', `min ${sizes.min}, p50 ${sizes.p50}, p90 ${sizes.p90}, p99 ${sizes.p99}, max ${sizes.max}`],
     ['tail', `${tail.state} at LSN ${tail.lsn}, ${count(tail.bytes, 'byte')}`],
     ['mark', describeMark(mark)],
   ]
+  if (zeroAheadBytes > 0) rows.push(['zeros', `${count(zeroAheadBytes, 'byte')} of the tail, written ahead of records`])
   if (gaps > 0) rows.push(['gaps', `${gaps} of an older writer, crossed`])
   for (const { path, bytes } of facts.savedTails) rows.push(['saved', `${path}, ${count(bytes, 'byte')}`])
   return `${name}:\n${table(rows)}${chart('bytes and records', sizesFound.histogram())}`

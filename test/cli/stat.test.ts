@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -14,6 +14,19 @@ import { temporaryDirectory } from '../support/temporary.js'
 
 const directory = temporaryDirectory()
 const at = (name: string): string => join(directory, name)
+
+interface Facts {
+  readonly fileBytes: number
+  readonly allocatedBytes: number
+  readonly zeroAheadBytes: number
+  readonly tail: { readonly state: string; readonly lsn: number; readonly bytes: number }
+}
+
+async function statOf(path: string): Promise<Facts> {
+  const { status, text } = await fsys('stat', '--json', path)
+  assert.equal(status, 0)
+  return JSON.parse(text) as Facts
+}
 
 test('stat --json tells records, bytes, sizes, tail, mark and saved tails', { skip: noMarks }, async () => {
   const path = at('a.wal')
@@ -31,6 +44,8 @@ test('stat --json tells records, bytes, sizes, tail, mark and saved tails', { sk
   assert.deepEqual(JSON.parse(text), {
     path,
     fileBytes: 72,
+    allocatedBytes: statSync(path).blocks * 512,
+    zeroAheadBytes: 0,
     records: 5,
     payloadBytes: 12,
     gaps: 0,
@@ -57,12 +72,49 @@ test('stat in words, of an empty journal too', async () => {
   const { status, text, stderr } = await fsys('stat', path)
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
   assert.match(text, /^ {2}records +2$/mu)
+  assert.match(text, /^ {2}file +34 bytes, \d+ allocated$/mu)
+  assert.doesNotMatch(text, /^ {2}zeros/mu)
   assert.match(text, /^ {2}sizes +min 3, p50 3, p90 4, p99 4, max 4$/mu)
   assert.match(text, /^ {2}tail +truncated-header at LSN 31, 3 bytes$/mu)
   assert.match(text, /^ {2}mark +none$/mu)
   assert.match(text, /^ {2}2-3 {2}1 {2}#{40}$/mu)
   writeFileSync(at('empty'), '')
   assert.match((await fsys('stat', at('empty'))).text, /^ {2}records +0$/mu)
+})
+
+test('stat of a journal in use tells zeros that are written ahead, and what is set aside past the end of the file', async (t) => {
+  const path = at('in-use')
+  const journal = await openJournal(path)
+  try {
+    for (let group = 0; group < 20; group++) await journal.commit('a small group')
+    const { zeroAheadBytes, fileBytes, tail } = await statOf(path)
+    const { size } = statSync(path)
+    assert.ok(zeroAheadBytes > 0)
+    assert.deepEqual({ fileBytes, zeroAheadBytes }, { fileBytes: size, zeroAheadBytes: size - journal.nextLsn })
+    assert.deepEqual(tail, { state: 'clean-end', lsn: journal.nextLsn, bytes: zeroAheadBytes })
+    assert.match((await fsys('stat', path)).text, new RegExp(`^ {2}zeros +${zeroAheadBytes} bytes of the tail, `, 'mu'))
+    if (await journal.preallocate(0, 8 << 20)) {
+      const { allocatedBytes, fileBytes: fileBytesNow } = await statOf(path)
+      assert.ok(allocatedBytes >= 8 << 20, `${allocatedBytes}`)
+      assert.equal(fileBytesNow, size)
+      assert.match(
+        (await fsys('stat', path)).text,
+        new RegExp(`^ {2}file +${size} bytes, ${allocatedBytes} allocated$`, 'mu'),
+      )
+    } else t.diagnostic(`nothing can be set aside here: ${journal.info.preallocate.reason}`)
+  } finally {
+    await journal.close()
+  }
+  assert.deepEqual([(await statOf(path)).zeroAheadBytes, statSync(path).size], [0, journal.nextLsn])
+})
+
+test('stat: zeros behind a torn record are no zeros ahead, and a hole has no blocks', async () => {
+  const path = at('torn-and-long')
+  writeFileSync(path, Buffer.concat([frame('one'), Buffer.from('FSY')]))
+  truncateSync(path, 1 << 20)
+  const { zeroAheadBytes, allocatedBytes, fileBytes, tail } = await statOf(path)
+  assert.deepEqual([zeroAheadBytes, fileBytes, tail.lsn], [0, 1 << 20, 15])
+  assert.ok(allocatedBytes < fileBytes, `${allocatedBytes}`)
 })
 
 test('stat describes a damaged journal, but not what is none', async () => {
