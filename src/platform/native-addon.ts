@@ -1,8 +1,10 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
+
+import { programInterpreter } from './program-interpreter.js'
 
 /**
  * The native addon of native/, which is optional. It is loaded when it is first asked for, once a thread; never throws: where
@@ -228,18 +230,7 @@ function find(): NativeAddonFound {
   }
 }
 
-/** Which C library this program runs on: its header names the loader. A report of the process would tell too, in 20 ms. */
+/** Which C library this program runs on: its loader says so. A report of the process would tell too, in 20 ms. */
 function libcHere(): 'glibc' | 'musl' {
-  const header = Buffer.alloc(4096)
-  try {
-    const fd = openSync('/proc/self/exe', 'r')
-    try {
-      readSync(fd, header, 0, header.length, 0)
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return 'glibc'
-  }
-  return header.includes('/ld-musl-') ? 'musl' : 'glibc'
+  return programInterpreter('/proc/self/exe')?.includes('/ld-musl-') === true ? 'musl' : 'glibc'
 }

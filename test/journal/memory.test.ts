@@ -26,19 +26,17 @@ const skip =
 
 describe(`D9: memory is bounded, whatever goes through a journal (${GIBIBYTES} GiB here)`, { skip }, () => {
   const path = join(temporaryDirectory(), 'large.wal')
+  // An empty process is 40 MiB with one build of Node, and 80 with another.
+  const emptyMiB = peakMiB('nothing', path)
 
-  test('appending keeps the process under 100 MiB', () => {
-    const peak = peakMiB('append', path)
-    assert.ok(peak < 100, `${peak} MiB`)
-  })
-
-  test('replaying by scan keeps the process under 100 MiB', () => {
-    const peak = peakMiB('scan', path)
-    assert.ok(peak < 100, `${peak} MiB`)
-  })
-
-  test('replaying record by record keeps the process under 150 MiB', () => {
-    const peak = peakMiB('iterate', path)
-    assert.ok(peak < 150, `${peak} MiB`)
-  })
+  for (const [task, what, boundMiB] of [
+    ['append', 'appending', 60],
+    ['scan', 'replaying by scan', 60],
+    ['iterate', 'replaying record by record', 110],
+  ] as const) {
+    test(`${what} takes less than ${boundMiB} MiB more than a process that does nothing`, () => {
+      const grownMiB = peakMiB(task, path) - emptyMiB
+      assert.ok(grownMiB < boundMiB, `${grownMiB} MiB, over ${emptyMiB}`)
+    })
+  }
 })

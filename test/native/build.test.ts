@@ -15,7 +15,9 @@ import { hasAddon } from './support.js'
 // The addon is optional: it is built where it can be, found where it was built, and nothing fails where it is not.
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const addonName = `prebuilds/linux-${process.arch}/fsys.glibc.node`
+const { header } = process.report.getReport() as { header: object }
+const libc = 'glibcVersionRuntime' in header ? 'glibc' : 'musl'
+const addonName = `prebuilds/linux-${process.arch}/fsys.${libc}.node`
 
 /** The house with nothing built in it, but for what the loader is made of. */
 function copyHouse(path: string): void {
@@ -23,7 +25,8 @@ function copyHouse(path: string): void {
     cpSync(join(root, name), join(path, name), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'))
   mkdirSync(join(path, 'dist/platform'), { recursive: true })
-  cpSync(join(root, 'dist/platform/native-addon.js'), join(path, 'dist/platform/native-addon.js'))
+  for (const name of ['native-addon.js', 'program-interpreter.js'])
+    cpSync(join(root, 'dist/platform', name), join(path, 'dist/platform', name))
 }
 
 function buildIn(cwd: string, environment: NodeJS.ProcessEnv): { status: number | null; stdout: string } {
