@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,8 +15,6 @@ const CLIENTS = 8
 const changes = Number(values.changes)
 const snapshotEvery = Number(values['snapshot-every'])
 
-// For a demonstration: a directory that is made here may be lost with the power, if nobody syncs the one that it is in.
-mkdirSync(values.directory, { recursive: true })
 const store = await Store.open(values.directory)
 for (const [key, count] of store.entries()) console.log(`found ${key} ${count}`)
 

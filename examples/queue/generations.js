@@ -1,7 +1,6 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 
-import { openJournal, openReader } from 'fsys'
+import { createHandle, openReader } from 'fsys'
 
 /** Says that a generation has all that it was to begin with. No record of the program's own. */
 const COMPLETE = '\0complete'
@@ -17,20 +16,17 @@ export class Generations {
   /** What stood in it when it was opened, as text. */
   records = []
   #directory
+  #handle
   #guard
   #number = 0
 
   /** Rejects with ERR_FSYS_LOCKED if another process has it open. */
   static async open(directory) {
-    await makeDirectory(directory)
     const generations = new Generations()
-    generations.#directory = directory
-    // Nothing stands in it: its lock is that of all the others, also while one takes the place of another.
-    generations.#guard = await openJournal(join(directory, 'guard.wal'))
     try {
-      await generations.#findNewest()
+      await generations.#open(directory)
     } catch (error) {
-      await generations.#guard.close()
+      await generations.close().catch(() => undefined)
       throw error
     }
     return generations
@@ -44,25 +40,42 @@ export class Generations {
   /** Begins a new one with these records. The old one is removed when the new one is durable, its name included. */
   async begin(records) {
     const number = this.#number + 1
-    await this.#remove(number) // what a crash may have left of an attempt
-    const journal = await openJournal(this.#pathOf(number))
+    await this.#remove((other) => other === number) // what a crash may have left of an attempt
+    const journal = await this.#handle.journal(nameOf(number))
     journal.appendBatch(records)
     await journal.commit(COMPLETE)
     await this.journal?.close()
     this.journal = journal
     this.#number = number
-    for (const older of await this.#numbers()) if (older < number) await this.#remove(older)
+    await this.#remove((other) => other < number)
   }
 
   async close() {
-    await this.journal.close()
-    await this.#guard.close()
+    try {
+      await this.journal?.close()
+    } finally {
+      await this.#guard?.close()
+      this.#handle?.close()
+    }
+  }
+
+  async #open(directory) {
+    const handle = createHandle()
+    await handle.mkdirAll(directory)
+    handle.close()
+    this.#directory = directory
+    this.#handle = createHandle({ root: directory })
+    // Nothing stands in it: its lock is that of all the others, also while one takes the place of another.
+    this.#guard = await this.#handle.journal('guard.wal')
+    await this.#findNewest()
   }
 
   async #findNewest() {
-    for (const number of (await this.#numbers()).toReversed()) {
-      const journal = await openJournal(this.#pathOf(number), { create: false })
-      const records = readAll(this.#pathOf(number))
+    const names = (await this.#handle.list('.')).map(({ path }) => path)
+    const numbers = names.filter((name) => name.endsWith('.wal')).map(numberOf)
+    for (const number of numbers.filter((each) => each !== undefined).toSorted((a, b) => b - a)) {
+      const journal = await this.#handle.journal(nameOf(number), { create: false })
+      const records = readAll(join(this.#directory, nameOf(number)))
       const place = records.indexOf(COMPLETE)
       if (place >= 0) {
         this.journal = journal
@@ -75,21 +88,20 @@ export class Generations {
     await this.begin([])
   }
 
-  #pathOf(number) {
-    return join(this.#directory, `state.${number}.wal`)
+  async #remove(isWanted) {
+    const names = (await this.#handle.list('.')).map(({ path }) => path)
+    await this.#handle.deleteBatch(names.filter((name) => numberOf(name) !== undefined && isWanted(numberOf(name))))
   }
+}
 
-  async #numbers() {
-    const numbers = (await readdir(this.#directory)).map((name) => /^state\.(\d+)\.wal$/.exec(name)?.[1])
-    return numbers
-      .filter((number) => number !== undefined)
-      .map(Number)
-      .toSorted((a, b) => a - b)
-  }
+function nameOf(number) {
+  return `state.${number}.wal`
+}
 
-  async #remove(number) {
-    for (const end of ['', '.mark']) await rm(this.#pathOf(number) + end, { force: true })
-  }
+/** Also of what a journal has beside it; undefined for anything else. */
+function numberOf(name) {
+  const digits = /^state\.(\d+)\.wal(?:\.mark|\.lock)?$/.exec(name)?.[1]
+  return digits === undefined ? undefined : Number(digits)
 }
 
 function readAll(path) {
@@ -98,19 +110,5 @@ function readAll(path) {
     return [...reader].map(({ payload }) => Buffer.from(payload).toString())
   } finally {
     reader.close()
-  }
-}
-
-/** A journal makes its own name durable, but not that of the directory that it is in. */
-async function makeDirectory(path) {
-  const first = await mkdir(path, { recursive: true })
-  if (first === undefined || process.platform === 'win32') return
-  for (let made = resolve(path); made.length >= first.length; made = dirname(made)) {
-    const parent = await open(dirname(made))
-    try {
-      await parent.sync()
-    } finally {
-      await parent.close()
-    }
   }
 }

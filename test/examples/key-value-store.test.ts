@@ -94,8 +94,61 @@ test('what is set while a snapshot is begun waits for what was set before', asyn
   await store.close()
 })
 
+// It went on in a closed store, without its lock: where the next store had made a newer snapshot by then, the older one took
+// its place, and named a journal that was not there any more.
+test('closing waits for a snapshot that is being made', async () => {
+  const disk = new SimDisk({ seed: 1 })
+  const storage = disk.process()
+  const store = await Store.open('/', { storage })
+  await store.set('key', 1)
+  disk.faults = faultFromNth('sync', 1, { delayMs: 1000 })
+  let isMade = false
+  void store.snapshot().then(() => (isMade = true))
+  await new Promise<void>((resolve) => void storage.clock.startTimer(10, resolve))
+  await store.close()
+  assert.ok(isMade)
+  const next = await Store.open('/', { storage })
+  assert.equal(next.get('key'), 1)
+  await next.close()
+})
+
+test('journals that a crash has kept from being removed are removed by the next start', async () => {
+  const disk = new SimDisk({ seed: 1 })
+  const storage = disk.process()
+  const names = async (): Promise<string[]> => (await storage.list('/')).toSorted()
+  for (let count = 1; count <= 3; count++) {
+    const store = await Store.open('/', { storage })
+    await store.set('key', count)
+    if (count === 2) await store.snapshot()
+    await store.close()
+  }
+  const tidy = await names()
+  for (const name of [
+    'journal.0.wal',
+    'journal.1.wal',
+    'journal.1.wal.mark',
+    'journal.1.wal.lock',
+    'journal.10.wal.new',
+  ])
+    await (await storage.open(`/${name}`, 'create')).close()
+  const store = await Store.open('/', { storage })
+  assert.equal(store.get('key'), 3)
+  await store.close()
+  assert.deepEqual(await names(), [...tidy, 'journal.10.wal.new'].toSorted())
+})
+
+test('a store whose journal is gone says so, and begins no new one', async () => {
+  const storage = new SimDisk({ seed: 1 }).process()
+  const store = await Store.open('/store', { storage })
+  await store.set('key', 1)
+  await store.snapshot()
+  await store.close()
+  await storage.unlink('/store/journal.2.wal')
+  await assert.rejects(Store.open('/store', { storage }), { code: 'ERR_FSYS_NOT_FOUND' })
+})
+
 test(`the store, killed ${KILLS} times at random moments, counts on from what it had acknowledged`, async () => {
-  const words = ['examples/key-value-store/main.js', '--directory', join(temporaryDirectory(), 'store')]
+  const words = ['examples/key-value-store/main.js', '--directory', join(temporaryDirectory(), 'not', 'there', 'yet')]
   const [set, setting] = [new Map<string, number>(), new Map<string, number>()]
   for (let kill = 0; kill <= KILLS; kill++) {
     const moment = kill === KILLS ? undefined : random.below(4) * random.below(80)
