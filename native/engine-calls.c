@@ -24,26 +24,33 @@ static napi_value js_ring_refusals(napi_env env, napi_callback_info info) {
   return refusals;
 }
 
-// ringRegisterFile(fd): a number that stands for it in ringWrite, or a negative errno
-static napi_value js_ring_register_file(napi_env env, napi_callback_info info) {
+// Calls with one number.
+static napi_value call_with_number(napi_env env, napi_callback_info info, int (*act)(struct engine *, int)) {
   struct arguments arguments = arguments_of(env, info);
-  int fd = argument_int(&arguments, 0);
+  int value = argument_int(&arguments, 0);
   if (arguments.are_refused) return NULL;
   int failure;
   struct engine *engine = engine_usable(arguments.addon, &failure);
-  int slot = engine == NULL ? failure : engine_register_file(engine, fd);
-  return number(env, slot < 0 ? slot : FIRST_FILE_NUMBER + slot);
+  return number(env, engine == NULL ? failure : act(engine, value));
+}
+
+static int register_file(struct engine *engine, int fd) {
+  int slot = engine_register_file(engine, fd);
+  return slot < 0 ? slot : FIRST_FILE_NUMBER + slot;
+}
+
+static int unregister_file(struct engine *engine, int file) {
+  return file < FIRST_FILE_NUMBER ? -EBADF : engine_unregister_file(engine, file - FIRST_FILE_NUMBER);
+}
+
+// ringRegisterFile(fd): a number that stands for it in ringWrite, or a negative errno
+static napi_value js_ring_register_file(napi_env env, napi_callback_info info) {
+  return call_with_number(env, info, register_file);
 }
 
 // ringUnregisterFile(file): before its descriptor is closed. -EBUSY while it is written to.
 static napi_value js_ring_unregister_file(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int file = argument_int(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = engine_usable(arguments.addon, &failure);
-  if (engine == NULL) return number(env, failure);
-  return number(env, file < FIRST_FILE_NUMBER ? -EBADF : engine_unregister_file(engine, file - FIRST_FILE_NUMBER));
+  return call_with_number(env, info, unregister_file);
 }
 
 // ringRegisterBuffer(bytes): its slot, or a negative errno. What ringWrite writes from within these bytes goes faster.
@@ -58,12 +65,7 @@ static napi_value js_ring_register_buffer(napi_env env, napi_callback_info info)
 
 // ringUnregisterBuffer(slot): -EBUSY while it is written from
 static napi_value js_ring_unregister_buffer(napi_env env, napi_callback_info info) {
-  struct arguments arguments = arguments_of(env, info);
-  int slot = argument_int(&arguments, 0);
-  if (arguments.are_refused) return NULL;
-  int failure;
-  struct engine *engine = engine_usable(arguments.addon, &failure);
-  return number(env, engine == NULL ? failure : engine_unregister_buffer(engine, slot));
+  return call_with_number(env, info, engine_unregister_buffer);
 }
 
 // ringWrite(file, bytes, start, end, position, how, callback): `file` is a descriptor, or stands for a registered one

@@ -98,9 +98,9 @@ static int buffer_slot_of(const struct engine *engine, const uint8_t *start, siz
 }
 
 void engine_take_slots(struct engine *engine, struct operation *operation, int file_slot) {
-  size_t length = (size_t)operation->length;
+  size_t length = (size_t)operation->wanted.length;
   operation->file_slot = file_slot;
-  operation->buffer_slot = length > 0 ? buffer_slot_of(engine, operation->bytes, length) : NO_SLOT;
+  operation->buffer_slot = length > 0 ? buffer_slot_of(engine, operation->wanted.bytes, length) : NO_SLOT;
   if (file_slot != NO_SLOT) engine->files[file_slot].uses++;
   if (operation->buffer_slot != NO_SLOT) engine->buffers[operation->buffer_slot].uses++;
 }

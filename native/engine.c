@@ -61,7 +61,7 @@ enum { IS_SYNC = 1 }; // in a request's number, which otherwise is the operation
 
 static void set_file(struct io_uring_sqe *entry, const struct operation *operation) {
   bool is_registered = operation->file_slot != NO_SLOT;
-  entry->fd = is_registered ? operation->file_slot : operation->fd;
+  entry->fd = is_registered ? operation->file_slot : operation->wanted.fd;
   if (is_registered) entry->flags |= IOSQE_FIXED_FILE;
 }
 
@@ -72,8 +72,8 @@ static void set_fault(struct io_uring_sqe *entry) {
 }
 
 static void add_write(struct engine *engine, struct operation *operation) {
-  size_t rest = (size_t)operation->length - operation->written;
-  const uint8_t *from = operation->bytes + operation->written;
+  size_t rest = (size_t)operation->wanted.length - operation->written;
+  const uint8_t *from = operation->wanted.bytes + operation->written;
   operation->write_length = rest < CALL_BYTES_MAX ? (unsigned)rest : CALL_BYTES_MAX;
   operation->write_fault = (int)fault_now(FAULT_WRITE);
   uint32_t short_length = fault_now(FAULT_SHORT_WRITE);
@@ -86,8 +86,8 @@ static void add_write(struct engine *engine, struct operation *operation) {
   set_file(entry, operation);
   entry->addr = (uint64_t)(uintptr_t)from;
   entry->len = operation->write_length;
-  entry->off = (uint64_t)operation->offset + operation->written;
-  if (operation->mode & WRITE_WITH_DSYNC) entry->rw_flags = RWF_DSYNC;
+  entry->off = (uint64_t)operation->wanted.offset + operation->written;
+  if (operation->wanted.mode & WRITE_WITH_DSYNC) entry->rw_flags = RWF_DSYNC;
   if (operation->is_sync_linked) entry->flags |= IOSQE_IO_LINK;
   entry->user_data = (uint64_t)(uintptr_t)operation;
   if (operation->write_fault != 0) set_fault(entry);
@@ -105,8 +105,8 @@ static void add_sync(struct engine *engine, struct operation *operation) {
 
 // Hands over what is left of it to be done. Returns how much of that the system took, or a negative errno if nothing.
 static int submit(struct engine *engine, struct operation *operation) {
-  size_t rest = (size_t)operation->length - operation->written;
-  bool needs_sync = operation->mode & WRITE_AND_SYNC;
+  size_t rest = (size_t)operation->wanted.length - operation->written;
+  bool needs_sync = operation->wanted.mode & WRITE_AND_SYNC;
   operation->has_write = rest > 0;
   operation->has_sync = needs_sync && rest <= CALL_BYTES_MAX;
   operation->is_sync_linked = operation->has_write && operation->has_sync;
@@ -123,7 +123,7 @@ static int submit(struct engine *engine, struct operation *operation) {
   return count;
 }
 
-static bool is_complete(const struct operation *operation) { return operation->written == (size_t)operation->length; }
+static bool is_complete(const struct operation *operation) { return operation->written == (size_t)operation->wanted.length; }
 
 // In the build for tests: whether a sync ran although its write, to which it is linked, had failed.
 static bool is_link_broken(const struct operation *operation) {
@@ -147,7 +147,7 @@ static bool is_over(struct operation *operation) {
     operation->written += (size_t)count;
   }
   if (!is_complete(operation)) return false; // a sync that came with a short write did not cover the rest
-  if (!(operation->mode & WRITE_AND_SYNC)) return true;
+  if (!(operation->wanted.mode & WRITE_AND_SYNC)) return true;
   if (!operation->has_sync) return false;
   // What was cancelled because its write came short, or seemed to, has not been tried yet.
   if (operation->sync_result == -ECANCELED && operation->is_sync_linked) return false;

@@ -15,74 +15,71 @@ static int64_t result_of(int64_t result) { return result < 0 ? -errno : result; 
 // What runs on the thread pool works on an operation, and what blocks on one that lives on the stack.
 
 static int64_t run_fallocate(struct operation *operation) {
-  return result_of(fallocate(operation->fd, operation->mode, operation->offset, operation->length));
+  const struct request *wanted = &operation->wanted;
+  return result_of(fallocate(wanted->fd, wanted->mode, wanted->offset, wanted->length));
 }
 
 static int64_t run_fadvise(struct operation *operation) {
-  return -posix_fadvise(operation->fd, operation->offset, operation->length, operation->mode);
+  const struct request *wanted = &operation->wanted;
+  return -posix_fadvise(wanted->fd, wanted->offset, wanted->length, wanted->mode);
 }
 
 // One call, which may copy less than was asked for.
 static int64_t run_copy_file_range(struct operation *operation) {
-  int64_t from = operation->offset;
-  int64_t to = operation->other_offset;
-  size_t length = (size_t)operation->length;
-  return result_of(syscall(SYS_copy_file_range, operation->fd, &from, operation->other_fd, &to, length, 0u));
+  const struct request *wanted = &operation->wanted;
+  int64_t from = wanted->offset;
+  int64_t to = wanted->other_offset;
+  size_t length = (size_t)wanted->length;
+  return result_of(syscall(SYS_copy_file_range, wanted->fd, &from, wanted->other_fd, &to, length, 0u));
 }
 
 static int64_t run_clone_file(struct operation *operation) {
-  return result_of(ioctl(operation->other_fd, FICLONE, operation->fd));
+  const struct request *wanted = &operation->wanted;
+  return result_of(ioctl(wanted->other_fd, FICLONE, wanted->fd));
 }
 
-static struct operation read_fallocate(struct arguments *arguments) {
-  return (struct operation){.fd = argument_int(arguments, 0),
-                            .mode = argument_int(arguments, 1),
-                            .offset = argument_offset(arguments, 2),
-                            .length = argument_offset(arguments, 3)};
+static struct request read_fallocate(struct arguments *arguments) {
+  return (struct request){.fd = argument_int(arguments, 0),
+                          .mode = argument_int(arguments, 1),
+                          .offset = argument_offset(arguments, 2),
+                          .length = argument_offset(arguments, 3)};
 }
 
-static struct operation read_fadvise(struct arguments *arguments) {
-  return (struct operation){.fd = argument_int(arguments, 0),
-                            .offset = argument_offset(arguments, 1),
-                            .length = argument_offset(arguments, 2),
-                            .mode = argument_int(arguments, 3)};
+static struct request read_fadvise(struct arguments *arguments) {
+  return (struct request){.fd = argument_int(arguments, 0),
+                          .offset = argument_offset(arguments, 1),
+                          .length = argument_offset(arguments, 2),
+                          .mode = argument_int(arguments, 3)};
 }
 
-static struct operation read_copy_file_range(struct arguments *arguments) {
-  return (struct operation){.fd = argument_int(arguments, 0),
-                            .offset = argument_offset(arguments, 1),
-                            .other_fd = argument_int(arguments, 2),
-                            .other_offset = argument_offset(arguments, 3),
-                            .length = argument_offset(arguments, 4)};
+static struct request read_copy_file_range(struct arguments *arguments) {
+  return (struct request){.fd = argument_int(arguments, 0),
+                          .offset = argument_offset(arguments, 1),
+                          .other_fd = argument_int(arguments, 2),
+                          .other_offset = argument_offset(arguments, 3),
+                          .length = argument_offset(arguments, 4)};
 }
 
-static struct operation read_clone_file(struct arguments *arguments) {
-  return (struct operation){.fd = argument_int(arguments, 0), .other_fd = argument_int(arguments, 1)};
+static struct request read_clone_file(struct arguments *arguments) {
+  return (struct request){.fd = argument_int(arguments, 0), .other_fd = argument_int(arguments, 1)};
 }
 
-typedef struct operation reader(struct arguments *arguments);
+typedef struct request reader(struct arguments *arguments);
 typedef int64_t runner(struct operation *operation);
 
 static napi_value block(napi_env env, napi_callback_info info, reader *read, runner *run) {
   struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read(&arguments);
-  return arguments.are_refused ? NULL : number(env, (double)run(&wanted));
+  struct operation operation = {.wanted = read(&arguments)};
+  return arguments.are_refused ? NULL : number(env, (double)run(&operation));
 }
 
 static napi_value wait(napi_env env, napi_callback_info info, reader *read, runner *run, size_t callback_index) {
   struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read(&arguments);
+  struct request wanted = read(&arguments);
   napi_value callback = argument_function(&arguments, callback_index);
   if (arguments.are_refused) return NULL;
-  struct operation *operation = operation_create(&arguments, callback, NULL);
-  if (operation == NULL) return NULL;
-  operation->fd = wanted.fd;
-  operation->other_fd = wanted.other_fd;
-  operation->mode = wanted.mode;
-  operation->offset = wanted.offset;
-  operation->other_offset = wanted.other_offset;
-  operation->length = wanted.length;
-  return operation_queue(operation, run);
+  struct operation *operation = operation_create(&arguments, wanted, callback, NULL);
+  return operation == NULL ? NULL : operation_queue(operation, run);
 }
 
 // fallocateSync(fd, mode, offset, length) and fallocate(..., callback)

@@ -30,7 +30,8 @@ static struct operation *add_slot(struct addon *addon) {
   return operation;
 }
 
-struct operation *operation_create(struct arguments *arguments, napi_value callback, napi_value memory) {
+struct operation *operation_create(struct arguments *arguments, struct request wanted, napi_value callback,
+                                   napi_value memory) {
   struct addon *addon = arguments->addon;
   struct operation *operation = addon->idle;
   if (operation != NULL) {
@@ -54,6 +55,7 @@ struct operation *operation_create(struct arguments *arguments, napi_value callb
   operation->is_under_way = true;
   operation->is_delivered = false;
   operation->run = NULL;
+  operation->wanted = wanted;
   operation->result = 0;
   operation->written = 0;
   operation->has_run = false;

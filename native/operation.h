@@ -6,6 +6,19 @@
 #include "addon.h"
 #include "arguments.h"
 
+// What is to be done. Which of these count, the function knows that does it.
+struct request {
+  int fd;
+  int other_fd;
+  int mode;
+  const uint8_t *bytes;
+  int32_t *table;
+  const char *names;
+  int64_t length;
+  int64_t offset;
+  int64_t other_offset;
+};
+
 struct operation {
   struct addon *addon;
   // In whatever list it is: of the idle, of those that wait for room in the ring, of those whose callback is due.
@@ -17,17 +30,8 @@ struct operation {
   // The callback has been called, or never will be.
   bool is_delivered;
 
-  // What is to be done.
   int64_t (*run)(struct operation *operation); // NULL: it is the ring's
-  int fd;
-  int other_fd;
-  int mode;
-  const uint8_t *bytes;
-  int32_t *table;
-  const char *names;
-  int64_t length;
-  int64_t offset;
-  int64_t other_offset;
+  struct request wanted;
 
   // What came of it: 0 or more, or a negative errno.
   int64_t result;
@@ -54,7 +58,8 @@ struct operation {
 };
 
 // A new operation with a callback and the memory that it needs (NULL: none); or NULL, with an error thrown.
-struct operation *operation_create(struct arguments *arguments, napi_value callback, napi_value memory);
+struct operation *operation_create(struct arguments *arguments, struct request wanted, napi_value callback,
+                                   napi_value memory);
 // Forgets one that could not begin, or that has ended and been delivered.
 void operation_release(struct operation *operation);
 

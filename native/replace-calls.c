@@ -20,8 +20,8 @@ static bool is_whole(struct offsets table, struct bytes names, struct bytes cont
   return left == 0;
 }
 
-static struct operation read_replacements(struct arguments *arguments) {
-  struct operation wanted = {.fd = argument_int(arguments, 0)};
+static struct request read_replacements(struct arguments *arguments) {
+  struct request wanted = {.fd = argument_int(arguments, 0)};
   struct offsets table = argument_offsets(arguments, 1);
   struct bytes names = argument_bytes(arguments, 2);
   struct bytes contents = argument_bytes(arguments, 3);
@@ -38,30 +38,23 @@ static struct operation read_replacements(struct arguments *arguments) {
 }
 
 static int64_t run_replace(struct operation *operation) {
-  struct replacement *files = (struct replacement *)operation->table;
-  replace_files(operation->fd, files, (int)operation->length, operation->names, operation->bytes,
-                operation->mode != 0);
+  const struct request *wanted = &operation->wanted;
+  struct replacement *files = (struct replacement *)wanted->table;
+  replace_files(wanted->fd, files, (int)wanted->length, wanted->names, wanted->bytes, wanted->mode != 0);
   return 0;
 }
 
 // replaceFiles(directory, table, names, contents, isFull, callback)
 static napi_value js_replace_files(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read_replacements(&arguments);
+  struct request wanted = read_replacements(&arguments);
   napi_value callback = argument_function(&arguments, 5);
   if (arguments.are_refused) return NULL;
   napi_value memory;
   if (napi_create_array_with_length(env, 3, &memory) != napi_ok) return NULL;
   for (uint32_t at = 0; at < 3; at++) napi_set_element(env, memory, at, arguments.values[1 + at]);
-  struct operation *operation = operation_create(&arguments, callback, memory);
-  if (operation == NULL) return NULL;
-  operation->fd = wanted.fd;
-  operation->mode = wanted.mode;
-  operation->table = wanted.table;
-  operation->length = wanted.length;
-  operation->names = wanted.names;
-  operation->bytes = wanted.bytes;
-  return operation_queue(operation, run_replace);
+  struct operation *operation = operation_create(&arguments, wanted, callback, memory);
+  return operation == NULL ? NULL : operation_queue(operation, run_replace);
 }
 
 const struct function replace_functions[] = {

@@ -33,22 +33,18 @@ struct operation *begin_write(struct arguments *arguments, int fd, int failure, 
     *answer = number(arguments->env, failure);
     return NULL;
   }
-  struct operation *operation = operation_create(arguments, callback, arguments->values[1]);
+  struct request wanted = {.fd = fd, .bytes = start, .length = (int64_t)length, .offset = position, .mode = how};
+  struct operation *operation = operation_create(arguments, wanted, callback, arguments->values[1]);
   if (operation == NULL) return NULL;
-  operation->fd = fd;
-  operation->bytes = start;
-  operation->length = (int64_t)length;
-  operation->offset = position;
-  operation->mode = how;
   operation->written = written;
   return operation;
 }
 
 static int64_t run_write_and_sync(struct operation *operation) {
-  if (operation->mode & WRITE_AT_ONCE) return sync_data(operation->fd);
-  size_t length = (size_t)operation->length;
-  return write_and_sync(operation->fd, operation->bytes, length, operation->offset, operation->mode,
-                        &operation->written);
+  const struct request *wanted = &operation->wanted;
+  if (wanted->mode & WRITE_AT_ONCE) return sync_data(wanted->fd);
+  size_t length = (size_t)wanted->length;
+  return write_and_sync(wanted->fd, wanted->bytes, length, wanted->offset, wanted->mode, &operation->written);
 }
 
 // writeAndSync(fd, bytes, start, end, position, how, callback)

@@ -2,18 +2,18 @@ import { AsyncResource } from 'node:async_hooks'
 
 import { abortable } from '../abortable.js'
 import { checkBytes, encodeText, loneSurrogate } from '../checks.js'
-import { type FsysError, assert, invalidArgument } from '../errors.js'
+import { assert, invalidArgument } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
 import type { Advice } from '../storage/storage.js'
 import { BufferedWriter } from './buffered-writer.js'
-import { type Attempt, Committer } from './committer.js'
+import { Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
-import { keepUntilExit } from './exit.js'
 import { gatherBatch, RECORD } from './gather-batch.js'
 import type { GroupCommit } from './group-commit.js'
 import { type JournalInfo, describe } from './info.js'
-import { busy, journalTooLarge, recordTooLarge, refusalOf, wrongLsn } from './journal-errors.js'
+import { busy, journalTooLarge, recordTooLarge, wrongLsn } from './journal-errors.js'
+import { JournalLife } from './journal-life.js'
 import { JournalMeter } from './journal-meter.js'
 import type { JournalStats } from './journal-stats.js'
 import { LogBuffer } from './log-buffer.js'
@@ -37,10 +37,7 @@ export class Journal {
   /** The committer's: reached in one step on the hot path. */
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
-  readonly #keepsPreallocated: boolean
-  readonly #forgetAtExit: () => void
-  #state: 'open' | 'poisoned' | 'closing' | 'handed over' | 'closed' = 'open'
-  #closed: Promise<void> | undefined
+  readonly #life: JournalLife
 
   /** In `context`, subscribers are told of what the journal does for many callers. */
   constructor(
@@ -53,21 +50,22 @@ export class Journal {
     this.#opened = opened
     this.#memory = memory
     this.#recordBytesMax = options.recordBytesMax
-    this.#keepsPreallocated = options.keepPreallocated
-    this.#buffer = new LogBuffer(memory.kernel, memory.slotBytes, recovery.cleanEnd, space.alignment)
-    this.#buffer.carry(carried)
+    const buffer = new LogBuffer(memory.kernel, memory.slotBytes, recovery.cleanEnd, space.alignment)
+    buffer.carry(carried)
     const isDirect = space.alignment > 1
-    this.#writer = isDirect
-      ? new DirectWriter(space, this.#buffer, memory.page)
-      : new BufferedWriter(space, this.#buffer)
-    this.#zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
+    const writer = isDirect ? new DirectWriter(space, buffer, memory.page) : new BufferedWriter(space, buffer)
+    const zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
+    const meter = new JournalMeter(opened, buffer, writer, options.slowSyncMs, context)
+    const committer = new Committer(opened, buffer, writer, zeroAhead, meter, (attempt) => this.#life.giveUp(attempt))
+    const keepsPreallocated = options.keepPreallocated
+    this.#life = new JournalLife({ opened, memory, buffer, writer, zeroAhead, meter, committer, keepsPreallocated })
+    this.#buffer = buffer
+    this.#writer = writer
+    this.#zeroAhead = zeroAhead
+    this.#meter = meter
+    this.#committer = committer
+    this.#groups = committer.groups
     this.#hints = new SpaceHints(space, opened.path, options.storage.engine === 'portable')
-    this.#meter = new JournalMeter(opened, this.#buffer, this.#writer, options.slowSyncMs, context)
-    this.#committer = new Committer(opened, this.#buffer, this.#writer, this.#zeroAhead, this.#meter, (attempt) =>
-      this.#giveUp(attempt),
-    )
-    this.#groups = this.#committer.groups
-    this.#forgetAtExit = keepUntilExit(() => this.#handOver())
   }
 
   /** The LSN past the last record that was staged. */
@@ -113,7 +111,7 @@ export class Journal {
    * A record for which it throws is not staged.
    */
   append(record: Uint8Array | string): Lsn {
-    if (this.#state !== 'open') throw this.#refusal('append to')
+    if (!this.#life.isOpen) throw this.#life.refusal('append to')
     if (typeof record === 'string') return this.#appendText(record)
     if (!(record instanceof Uint8Array) || record.length === 0 || record.length !== record.byteLength)
       checkBytes(record, RECORD)
@@ -128,10 +126,10 @@ export class Journal {
    * What is no array may reuse the memory of one record for the next: its records are copied as they come.
    */
   appendBatch(records: Iterable<Uint8Array | string>): Lsn {
-    if (this.#state !== 'open') throw this.#refusal('append to')
+    if (!this.#life.isOpen) throw this.#life.refusal('append to')
     const batch = gatherBatch(records, this.#recordBytesMax, this.#opened.path)
     // What gave the records may have closed the journal meanwhile.
-    if (this.#state !== 'open') throw this.#refusal('append to')
+    if (!this.#life.isOpen) throw this.#life.refusal('append to')
     this.#checkLimit(batch.frameBytes)
     for (const bytes of batch.records) if (this.#buffer.stage(bytes) === 0) this.#appendSlowly(bytes)
     return this.nextLsn
@@ -174,7 +172,7 @@ export class Journal {
    */
   flush(): Promise<Lsn> {
     return this.#meter.traceFlush(async () => {
-      this.#checkUsable('flush')
+      this.#life.checkOpen('flush')
       await this.#committer.write()
       return this.writtenLsn
     })
@@ -186,7 +184,7 @@ export class Journal {
    */
   flushSync(): Lsn {
     return this.#meter.traceFlushSync(() => {
-      this.#checkUsable('flush')
+      this.#life.checkOpen('flush')
       if (this.#writer.mustWait) throw busy(this.#opened.path, 'flush')
       this.#committer.writeSync()
       return this.writtenLsn
@@ -217,13 +215,13 @@ export class Journal {
    * TypeError for what is no range.
    */
   async preallocate(offset: number, length: number): Promise<boolean> {
-    this.#checkUsable('preallocate space for')
+    this.#life.checkOpen('preallocate space for')
     return this.#writer.track(this.#hints.preallocate(offset, length))
   }
 
   /** As `preallocate`, without letting anything else run in this thread. */
   preallocateSync(offset: number, length: number): boolean {
-    this.#checkUsable('preallocate space for')
+    this.#life.checkOpen('preallocate space for')
     return this.#hints.preallocateSync(offset, length)
   }
 
@@ -232,13 +230,13 @@ export class Journal {
    * to false where nobody listens (`info.advise` says why). Changes no content. Rejects as `preallocate` does.
    */
   async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
-    this.#checkUsable('advise on')
+    this.#life.checkOpen('advise on')
     return this.#writer.track(this.#hints.advise(offset, length, advice))
   }
 
   /** As `advise`, without letting anything else run in this thread. */
   adviseSync(offset: number, length: number, advice: Advice): boolean {
-    this.#checkUsable('advise on')
+    this.#life.checkOpen('advise on')
     return this.#hints.adviseSync(offset, length, advice)
   }
 
@@ -247,8 +245,7 @@ export class Journal {
    * poisoned, or if the last sync fails; everything has been released by then all the same.
    */
   close(): Promise<void> {
-    this.#closed ??= this.#meter.traceClose(() => this.#closed ?? this.#close())
-    return this.#closed
+    return this.#life.close()
   }
 
   /**
@@ -258,119 +255,11 @@ export class Journal {
    * then it is still open.
    */
   closeSync(): void {
-    if (this.#state !== 'closed') this.#meter.traceCloseSync(() => this.#closeSync())
-  }
-
-  #closeSync(): void {
-    if (this.#state === 'closed') return
-    if (this.#committer.failure === undefined && this.durableLsn < this.nextLsn && this.#writer.mustWait)
-      throw busy(this.#opened.path, 'close')
-    this.#startClosing()
-    try {
-      if (this.#committer.failure !== undefined) throw this.#refusal('close')
-      if (this.durableLsn < this.nextLsn) this.#committer.syncSync()
-      if (this.#trim()) this.#trySyncSync()
-    } finally {
-      this.#closed ??= this.#releaseWhenIdle()
-    }
+    this.#life.closeSync()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  async #close(): Promise<void> {
-    this.#startClosing()
-    try {
-      if (this.#committer.failure !== undefined) throw this.#refusal('close')
-      if (this.durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)
-      if (this.#trim()) await this.#writer.sync().catch(() => {})
-    } finally {
-      await this.#releaseWhenIdle()
-    }
-  }
-
-  #startClosing(): void {
-    this.#state = 'closing'
-    this.#zeroAhead.rest()
-  }
-
-  /**
-   * Cuts off the zeros past the records, and what is set aside there. True if the file has changed. Best effort: everything
-   * that was promised is synced, and zeros at the end are no harm.
-   */
-  #trim(): boolean {
-    try {
-      return this.#opened.space.trimSync(this.nextLsn, this.#keepsPreallocated)
-    } catch {
-      return false
-    }
-  }
-
-  #trySyncSync(): void {
-    try {
-      this.#writer.syncSync()
-    } catch {
-      // As above.
-    }
-  }
-
-  /** Lets go of everything, once the operating system needs nothing of it any more (D4b). */
-  #releaseWhenIdle(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#writer.whenIdle(() => {
-        this.#release()
-        resolve()
-      })
-    })
-  }
-
-  #release(): void {
-    this.#state = 'closed'
-    // What was set aside while it was being closed.
-    if (this.#committer.failure === undefined) this.#trim()
-    this.#forgetAtExit()
-    this.#meter.stop()
-    this.#memory.release()
-    this.#opened.mark.closeSync()
-    try {
-      this.#writer.closeSync()
-    } catch {
-      // Everything that was promised has been synced; a descriptor that will not close takes nothing back.
-    }
-    this.#opened.unregister()
-    this.#opened.lock.releaseSync()
-  }
-
-  /** The process ends: what is staged goes to the operating system. The lock stays where a late write may still happen. */
-  #handOver(): void {
-    if (this.#committer.failure !== undefined || this.#state === 'closed') return
-    try {
-      this.#writer.handOverSync()
-    } catch (error) {
-      this.#committer.poison(error, 'write to')
-    }
-    // An exit handler that comes later may still sync this by `closeSync`; the mark is not written without the lock.
-    this.#state = 'handed over'
-    this.#opened.mark.closeSync()
-    if (this.#writer.isBusy) return
-    this.#trim()
-    this.#opened.lock.releaseSync()
-  }
-
-  /** What it was refuses all further work, and after a failed write the file is cut back to what is whole. */
-  #giveUp(attempt: Attempt): void {
-    if (this.#state === 'open') this.#state = 'poisoned'
-    if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())
-  }
-
-  #cutBack(): void {
-    if (this.#state === 'closed') return
-    try {
-      this.#writer.cutBack()
-    } catch {
-      // Then the next open has a tail to save.
-    }
   }
 
   #appendText(record: string): Lsn {
@@ -404,10 +293,6 @@ export class Journal {
     if (frameBytes > LSN_MAX - this.nextLsn) throw journalTooLarge(this.#opened.path)
   }
 
-  #checkUsable(attempt: string): void {
-    if (this.#state !== 'open') throw this.#refusal(attempt)
-  }
-
   /** False for what is no LSN at all. */
   #isDurable(lsn: Lsn): boolean {
     return lsn <= this.#committer.durableLsn && lsn >= 0 && Number.isSafeInteger(lsn)
@@ -415,12 +300,8 @@ export class Journal {
 
   #refusalToSync(lsn: Lsn): Error | undefined {
     return (
-      wrongLsn(this.#opened.path, lsn, this.nextLsn) ?? (this.#state === 'open' ? undefined : this.#refusal('sync'))
+      wrongLsn(this.#opened.path, lsn, this.nextLsn) ?? (this.#life.isOpen ? undefined : this.#life.refusal('sync'))
     )
-  }
-
-  #refusal(attempt: string): FsysError {
-    return refusalOf(this.#opened.path, attempt, this.#committer.failure)
   }
 
   #tooLarge(length: number): RangeError {

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
 const JOURNAL = 'src/journal/journal.ts'
+const LIFE = 'src/journal/journal-life.ts'
 const COMMITTER = 'src/journal/committer.ts'
 const WRITER = 'src/journal/buffered-writer.ts'
 const DIRECT_WRITER = 'src/journal/direct-writer.ts'
@@ -186,7 +187,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'what a failed write left is not cut back',
     breaks: 'D5',
-    file: JOURNAL,
+    file: LIFE,
     find: "if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())",
     replace: '',
     caughtBy: { test: 'journal/bad-input', named: 'a limit on the size of files is a full disk' },
@@ -194,7 +195,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'the cut back does not wait for the unfinished write',
     breaks: 'D4b',
-    file: JOURNAL,
+    file: LIFE,
     find: "if (attempt === 'write to') this.#writer.whenIdle(() => this.#cutBack())",
     replace: "if (attempt === 'write to') this.#cutBack()",
     caughtBy: { test: UNDER_WAY, named: 'when a blocking one fails, the file is cut back only behind it' },
@@ -242,7 +243,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'memory is given back while a write still reads from it',
     breaks: 'D4b',
-    file: JOURNAL,
+    file: LIFE,
     find: '      this.#writer.whenIdle(() => {\n        this.#release()',
     replace: '      queueMicrotask(() => {\n        this.#release()',
     caughtBy: { test: UNDER_WAY, named: 'closeSync leaves it its memory and its file' },
@@ -290,16 +291,16 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'close does not sync',
     breaks: 'D1',
-    file: JOURNAL,
-    find: 'if (this.durableLsn < this.nextLsn) await this.#groups.join(this.nextLsn).waitTogether(this.nextLsn)',
+    file: LIFE,
+    find: 'if (!this.#isSynced) await this.#committer.groups.join(nextLsn).waitTogether(nextLsn)',
     replace: '',
     caughtBy: { seeds: 300 },
   },
   {
     name: 'closeSync does not sync',
     breaks: 'D1',
-    file: JOURNAL,
-    find: '      if (this.durableLsn < this.nextLsn) this.#committer.syncSync()\n',
+    file: LIFE,
+    find: '      if (!this.#isSynced) this.#committer.syncSync()\n',
     replace: '',
     caughtBy: { test: 'journal/edges', named: 'closeSync syncs, also while close is waiting' },
   },
@@ -314,7 +315,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'the exit handler writes for a poisoned journal',
     breaks: 'D5',
-    file: JOURNAL,
+    file: LIFE,
     find: "if (this.#committer.failure !== undefined || this.#state === 'closed') return\n    try",
     replace: "if (this.#state === 'closed') return\n    try",
     caughtBy: { test: 'journal/exit', named: 'writes nothing at exit, when a sync has failed' },
@@ -322,7 +323,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'the lock is released at exit with a write unfinished',
     breaks: 'D8',
-    file: JOURNAL,
+    file: LIFE,
     find: '    if (this.#writer.isBusy) return\n    this.#trim()',
     replace: '    this.#trim()',
     caughtBy: { test: 'journal/exit', named: 'while a large write is queued' },
@@ -398,7 +399,7 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a journal that a subscriber closes while it closes lets go twice',
     breaks: 'D9',
-    file: JOURNAL,
+    file: LIFE,
     find: 'this.#closed ?? this.#close()',
     replace: 'this.#close()',
     caughtBy: { test: 'journal/tracing', named: 'it lets go once' },

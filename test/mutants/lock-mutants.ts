@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.js'
 
-const JOURNAL = 'src/journal/journal.ts'
+const LIFE = 'src/journal/journal-life.ts'
 const LOCK = 'src/journal/lock.ts'
 const OWNERS = 'src/platform/owners.ts'
 
@@ -105,7 +105,7 @@ export const lockMutants: readonly Mutant[] = [
   {
     name: 'the lock is released before the files are closed',
     breaks: 'D8',
-    file: JOURNAL,
+    file: LIFE,
     find: '    this.#forgetAtExit()\n',
     replace: '    this.#opened.lock.releaseSync()\n    this.#forgetAtExit()\n',
     caughtBy: { test: 'journal/lock', named: 'the lock goes last' },
