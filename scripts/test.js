@@ -15,6 +15,7 @@ const ONCE = {
     'locks are files, which all engines write with the same calls; see journal/contention, crash/sudden-ends',
   'journal/file-lock': 'each of its tests has an engine of its own',
   'journal/preallocate': 'each of its tests has an engine of its own',
+  'journal/registered': 'each of its tests has an engine of its own',
   'journal/stats': 'each of its tests has an engine of its own',
   'journal/tracing': 'each of its tests has an engine of its own',
   'crash/handle-': 'handles choose for themselves; where the addon makes a difference, the tests say so',

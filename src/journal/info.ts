@@ -1,5 +1,5 @@
 import type { ChecksumEngine, Kernel } from '../checksum/kernel.js'
-import type { StorageEngine } from '../storage/storage.js'
+import type { Registered, StorageEngine } from '../storage/storage.js'
 import type { OpenedJournal } from './open.js'
 import type { Recovery } from './recovery.js'
 import type { SpaceHints } from './space-hints.js'
@@ -22,6 +22,8 @@ export interface JournalInfo {
   readonly write: Primitive<'write' | 'direct write'>
   /** O_DSYNC: the write of a group is its sync, as long as all before it is durable. */
   readonly sync: Primitive<'fdatasync' | 'write and fdatasync' | 'O_DSYNC'>
+  /** What io_uring knows beforehand in direct mode, which spares it work at each write. */
+  readonly registered: Primitive<'file and memory' | 'file' | 'memory' | 'none'>
   /** Zeros past the records, which make small commits faster. */
   readonly zeroAhead: Primitive<'write' | 'off'>
   /** What `preallocate` does: 'none' where it resolves to false. */
@@ -49,6 +51,7 @@ export function describe(
   { engine, reason }: Kernel,
   zeroAhead: ZeroAhead,
   hints: SpaceHints,
+  registered: Registered,
 ): JournalInfo {
   const isDirect = space.alignment > 1
   return {
@@ -68,6 +71,7 @@ export function describe(
           ? 'write and fdatasync'
           : 'fdatasync',
     },
+    registered,
     zeroAhead: zeroAhead.primitive,
     preallocate: hints.preallocatePrimitive,
     advise: hints.advisePrimitive,

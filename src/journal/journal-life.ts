@@ -150,13 +150,14 @@ export class JournalLife {
     if (this.#committer.failure === undefined) this.#trim()
     this.#forgetAtExit()
     this.#meter.stop()
-    this.#memory.release()
     this.#opened.mark.closeSync()
     try {
       this.#writer.closeSync()
     } catch {
       // Everything that was promised has been synced; a descriptor that will not close takes nothing back.
     }
+    // Behind the file, with which it may be registered.
+    this.#memory.release()
     this.#opened.unregister()
     this.#opened.lock.releaseSync()
   }

@@ -5,7 +5,7 @@ import { checkBytes, encodeText, loneSurrogate } from '../checks.js'
 import { assert, invalidArgument } from '../errors.js'
 import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
-import type { Advice } from '../storage/storage.js'
+import type { Advice, Registered } from '../storage/storage.js'
 import { BufferedWriter } from './buffered-writer.js'
 import { Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
@@ -32,6 +32,7 @@ export class Journal {
   readonly #writer: Writer
   readonly #zeroAhead: ZeroAhead
   readonly #hints: SpaceHints
+  readonly #registered: Registered
   readonly #meter: JournalMeter
   readonly #committer: Committer
   /** The committer's: reached in one step on the hot path. */
@@ -65,6 +66,7 @@ export class Journal {
     this.#meter = meter
     this.#committer = committer
     this.#groups = committer.groups
+    this.#registered = space.register(memory.slots)
     this.#hints = new SpaceHints(space, opened.path, options.storage.engine === 'portable')
   }
 
@@ -85,7 +87,7 @@ export class Journal {
 
   /** What serves this journal and why, and what opening it has found. */
   get info(): JournalInfo {
-    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead, this.#hints)
+    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead, this.#hints, this.#registered)
   }
 
   /**

@@ -6,6 +6,8 @@ import type { JournalOptions, Settled } from './options.js'
 export class LogMemory {
   readonly kernel: Kernel
   readonly slotBytes: number
+  /** Both slots. */
+  readonly slots: Uint8Array
   /** A page. Empty if the journal is not to be in direct mode. */
   readonly page: Buffer
   /** Pages of zeros. Empty if the journal is not to be in direct mode. */
@@ -16,10 +18,11 @@ export class LogMemory {
   constructor({ memory, logBufferBytes, direct }: Settled<JournalOptions>) {
     this.#pool = memory
     this.slotBytes = direct ? Math.max(DIRECT_SLOT_BYTES_MIN, roundUpToPages(logBufferBytes)) : logBufferBytes
-    const slots = 2 * this.slotBytes
-    this.kernel = memory.acquire(direct ? slots + PAGE_BYTES + ZERO_BYTES : slots)
-    this.page = this.kernel.bytes.subarray(slots, slots + PAGE_BYTES)
-    this.zeros = this.kernel.bytes.subarray(slots + PAGE_BYTES).fill(0)
+    const end = 2 * this.slotBytes
+    this.kernel = memory.acquire(direct ? end + PAGE_BYTES + ZERO_BYTES : end)
+    this.slots = this.kernel.bytes.subarray(0, end)
+    this.page = this.kernel.bytes.subarray(end, end + PAGE_BYTES)
+    this.zeros = this.kernel.bytes.subarray(end + PAGE_BYTES).fill(0)
   }
 
   /** No unfinished write may need it any more. */

@@ -1,5 +1,5 @@
 import { run, runSync } from '../storage/steps.js'
-import type { Advice, StorageFile } from '../storage/storage.js'
+import type { Advice, Registered, StorageFile } from '../storage/storage.js'
 import { writeWhole } from '../storage/whole.js'
 
 /**
@@ -27,6 +27,8 @@ export interface LogSpace {
   readonly canFinish: boolean
   /** Blocks until they have ended. Throws an error that one of them rejects with. */
   finishSync(): void
+  /** What is written and waited for comes from within this memory, until the space is closed: the system may prepare for it. */
+  register(memory: Uint8Array): Registered
   dataSync(): Promise<void>
   dataSyncSync(): void
   /** As those of a file; what is set aside past the end is remembered. */
@@ -123,6 +125,11 @@ export class SingleFileSpace implements LogSpace {
 
   finishSync(): void {
     this.#files.waiting.finishSync?.()
+  }
+
+  register(memory: Uint8Array): Registered {
+    if (this.alignment === 1) return { inUse: 'none', reason: 'in the page cache it gains nothing' }
+    return this.#files.waiting.registerForWrites?.(memory) ?? { inUse: 'none', reason: 'this engine has no use for it' }
   }
 
   dataSync(): Promise<void> {

@@ -8,7 +8,7 @@ import {
   nativeError,
 } from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
-import type { Advice, LockAnswer, StorageFile } from './storage.js'
+import type { Advice, LockAnswer, Registered, StorageFile } from './storage.js'
 
 /**
  * An open file that is written by the native addon: with the sync in one trip, and so that an unfinished write can be
@@ -17,12 +17,17 @@ import type { Advice, LockAnswer, StorageFile } from './storage.js'
 export class NativeFile extends NodeFile {
   readonly #addon: NativeAddon
   readonly #write: NativeAddon['writeAndSync']
+  readonly #engine: 'pool' | 'uring'
+  /** What stand for the file and for memory in the ring, once they are registered there. */
+  #ringFile: number | undefined
+  #ringMemory: number | undefined
   readonly #unfinished = new Set<number>()
   #failure: Error | undefined
 
   constructor(fd: number, addon: NativeAddon, engine: 'pool' | 'uring') {
     super(fd)
     this.#addon = addon
+    this.#engine = engine
     this.#write = engine === 'uring' ? addon.ringWrite : addon.writeAndSync
   }
 
@@ -92,6 +97,36 @@ export class NativeFile extends NodeFile {
     if (this.#failure !== undefined) throw this.#failure
   }
 
+  registerForWrites(memory: Uint8Array): Registered {
+    if (this.#engine !== 'uring') return { inUse: 'none', reason: 'this engine has no use for it' }
+    this.#unregister()
+    const file = this.#addon.ringRegisterFile(this.fd)
+    const slot = this.#addon.ringRegisterBuffer(memory)
+    if (file >= 0) this.#ringFile = file
+    if (slot >= 0) this.#ringMemory = slot
+    const inUse = REGISTERED[`${file >= 0}, ${slot >= 0}`]
+    if (inUse === 'file and memory') return { inUse }
+    return { inUse, reason: nativeError(Math.min(file, slot), 'io_uring_register').message }
+  }
+
+  override close(): Promise<void> {
+    this.#unregister()
+    return super.close()
+  }
+
+  override closeSync(): void {
+    this.#unregister()
+    super.closeSync()
+  }
+
+  /** The ring would hold the file open. It refuses only what is in use, and then lets go of it when it ends itself. */
+  #unregister(): void {
+    if (this.#ringFile !== undefined) this.#addon.ringUnregisterFile(this.#ringFile)
+    if (this.#ringMemory !== undefined) this.#addon.ringUnregisterBuffer(this.#ringMemory)
+    this.#ringFile = undefined
+    this.#ringMemory = undefined
+  }
+
   override async cloneFrom(source: StorageFile): Promise<boolean> {
     const from = descriptorOf(source)
     return canBe(await this.#wait((callback) => this.#addon.cloneFile(from, this.fd, callback)), 'ioctl')
@@ -157,12 +192,20 @@ export class NativeFile extends NodeFile {
         this.#failure = failure(result, written, length)
         reject(this.#failure)
       }
-      const operation = this.#write(this.fd, source, 0, length, position, how, end)
+      const operation = this.#write(this.#ringFile ?? this.fd, source, 0, length, position, how, end)
       if (operation < 0) reject(failure(operation, this.#addon.writtenBytes(), length))
       else this.#unfinished.add(operation)
     })
   }
 }
+
+/** By whether the file is, and the memory. */
+const REGISTERED = {
+  'true, true': 'file and memory',
+  'true, false': 'file',
+  'false, true': 'memory',
+  'false, false': 'none',
+} as const
 
 const ADVICE: Readonly<Record<Advice, number>> = {
   normal: NativeAdvice.normal,

@@ -171,6 +171,11 @@ export interface StorageFile {
    * with.
    */
   finishSync?(): void
+  /**
+   * There where writes get cheaper by it: lets the system know this file and this memory beforehand, until the file is closed.
+   * What waits and is written from within the memory then takes less of the processor. Works without it, too: never throws.
+   */
+  registerForWrites?(memory: Uint8Array): Registered
   truncate(size: number): Promise<void>
   truncateSync(size: number): void
   stat(): Promise<FileFacts>
@@ -212,6 +217,12 @@ export interface StorageFile {
   lockSync(): LockAnswer
   close(): Promise<void>
   closeSync(): void
+}
+
+/** What the system knows beforehand, and why not all of it. */
+export interface Registered {
+  readonly inUse: 'file and memory' | 'file' | 'memory' | 'none'
+  readonly reason?: string
 }
 
 /** A lock is taken; or there is no such thing here; or somebody else has it, who can mostly not be named. */

@@ -51,6 +51,10 @@ class HandSteppedSpace implements LogSpace {
     })
   }
 
+  register(): never {
+    throw new Error('it is the journal that registers')
+  }
+
   async writeDurably(source: Uint8Array, lsn: number): Promise<void> {
     await this.write(source, lsn)
   }
