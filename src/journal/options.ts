@@ -31,7 +31,7 @@ export interface JournalOptions {
   readonly create?: boolean
   /**
    * Whether to write past the page cache (O_DIRECT), where the platform and the file system have that; where they have not,
-   * `info.direct` says why. Spares the copy into the cache, and a sync of it; reading what was written comes from the disk.
+   * `info.write` says why. Spares the copy into the cache, and a sync of it; reading what was written comes from the disk.
    * Buffers are at least 16 KiB, in whole pages. Default false.
    */
   readonly direct?: boolean
