@@ -1,29 +1,26 @@
 import { run, runSync } from '../storage/steps.js'
 import { writeWhole } from '../storage/whole.js'
-import { InFlight } from './in-flight.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { LogSpace, Trip } from './log-space.js'
 import { OversizeFrame } from './oversize-frame.js'
+import { SpaceWriter } from './space-writer.js'
 import type { Writer } from './writer.js'
 
 /** Up to this much a blocking write costs less than the trip to the thread pool and back. */
 export const BLOCKING_WRITE_BYTES_MAX: number = 64 * 1024
 
 /** Writes through the page cache. */
-export class BufferedWriter implements Writer {
+export class BufferedWriter extends SpaceWriter implements Writer {
   readonly mustWait = false
-  readonly #space: LogSpace
   readonly #buffer: LogBuffer
-  readonly #inFlight = new InFlight()
   #writtenLsn: number
   #writtenRecords = 0
   /** The slot that the unfinished write reads from. */
   #pinnedSlot: number | undefined
   #draining: Promise<void> | undefined
-  #isGivenUp = false
 
   constructor(space: LogSpace, buffer: LogBuffer) {
-    this.#space = space
+    super(space)
     this.#buffer = buffer
     this.#writtenLsn = buffer.nextLsn
   }
@@ -36,24 +33,8 @@ export class BufferedWriter implements Writer {
     return this.#writtenRecords
   }
 
-  get isBusy(): boolean {
-    return this.#inFlight.isBusy
-  }
-
   get prefersBlocking(): boolean {
     return this.#draining === undefined && this.#buffer.nextLsn - this.#writtenLsn <= BLOCKING_WRITE_BYTES_MAX
-  }
-
-  track<Value>(operation: Promise<Value>): Promise<Value> {
-    return this.#inFlight.track(operation)
-  }
-
-  whenIdle(callback: () => void): void {
-    this.#inFlight.whenIdle(callback)
-  }
-
-  giveUp(): void {
-    this.#isGivenUp = true
   }
 
   finishSync(): void {}
@@ -66,7 +47,7 @@ export class BufferedWriter implements Writer {
     this.#buffer.seal()
     while (this.#writtenLsn < this.#buffer.nextLsn) {
       const source = this.#buffer.staged(this.#writtenLsn)
-      runSync(writeWhole(this.#space, source, this.#writtenLsn))
+      runSync(writeWhole(this.space, source, this.#writtenLsn))
       this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
     }
   }
@@ -84,17 +65,17 @@ export class BufferedWriter implements Writer {
   /** Not of what lies in two slots. */
   tripFor(): Trip | undefined {
     const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
-    return this.#draining === undefined && isWhole ? this.#space.trips.find((trip) => trip === 'all') : undefined
+    return this.#draining === undefined && isWhole ? this.space.trips.find((trip) => trip === 'all') : undefined
   }
 
   /** Beside an unfinished write too, as `writeSync`. */
   blockingTripFor(): Trip | undefined {
     const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
-    return isWhole ? this.#space.blockingTrips.find((trip) => trip === 'all') : undefined
+    return isWhole ? this.space.blockingTrips.find((trip) => trip === 'all') : undefined
   }
 
   async writeDurably(trip: Trip): Promise<void> {
-    const trying = this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
+    const trying = this.#fly((source, lsn) => this.space.writeDurably(source, lsn, trip))
     this.#draining = trying.finally(() => (this.#draining = undefined))
     await this.#draining
   }
@@ -102,16 +83,8 @@ export class BufferedWriter implements Writer {
   writeDurablySync(trip: Trip): void {
     this.#buffer.seal()
     const source = this.#buffer.staged(this.#writtenLsn)
-    this.#space.writeDurablySync(source, this.#writtenLsn, trip)
+    this.space.writeDurablySync(source, this.#writtenLsn, trip)
     this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
-  }
-
-  sync(): Promise<void> {
-    return this.#inFlight.track(this.#space.dataSync())
-  }
-
-  syncSync(): void {
-    this.#space.dataSyncSync()
   }
 
   makeRoom(): boolean {
@@ -132,7 +105,7 @@ export class BufferedWriter implements Writer {
     let lsn = this.#writtenLsn
     while (!frame.isComplete) {
       const end = frame.fill(slot, 0)
-      runSync(writeWhole(this.#space, memory.subarray(0, end), lsn))
+      runSync(writeWhole(this.space, memory.subarray(0, end), lsn))
       lsn += end
     }
     this.#buffer.countOversize()
@@ -144,20 +117,12 @@ export class BufferedWriter implements Writer {
     this.writeSync()
   }
 
-  cutBack(): void {
-    this.#space.truncateSync(this.#writtenLsn)
-  }
-
-  closeSync(): void {
-    this.#space.closeSync()
-  }
-
   /** One slot's part of what is staged below `target`, in an unfinished write that others may overtake with the same bytes. */
   async #drain(target: number): Promise<void> {
     while (this.#writtenLsn < target) {
-      if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
+      if (this.isGivenUp) throw new Error('the journal was given up before all of it was written')
       // oxlint-disable-next-line no-await-in-loop
-      await this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn)))
+      await this.#fly((source, lsn) => run(writeWhole(this.space, source, lsn)))
     }
   }
 
@@ -169,7 +134,7 @@ export class BufferedWriter implements Writer {
     const records = this.#buffer.recordsThrough(lsn)
     this.#pinnedSlot = this.#buffer.slotOf(lsn)
     try {
-      await this.#inFlight.track(this.#land(write(source, lsn), lsn + source.length, records))
+      await this.inFlight.track(this.#land(write(source, lsn), lsn + source.length, records))
     } finally {
       this.#pinnedSlot = undefined
     }

@@ -1,10 +1,10 @@
 import { assert } from '../errors.js'
 import { run, runSync } from '../storage/steps.js'
 import { writeWhole } from '../storage/whole.js'
-import { InFlight } from './in-flight.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { LogSpace, Trip } from './log-space.js'
 import { OversizeFrame } from './oversize-frame.js'
+import { SpaceWriter } from './space-writer.js'
 import type { Writer } from './writer.js'
 
 /**
@@ -23,11 +23,9 @@ import type { Writer } from './writer.js'
  *                                          held      written, blocking
  * ```
  */
-export class DirectWriter implements Writer {
+export class DirectWriter extends SpaceWriter implements Writer {
   readonly prefersBlocking = false
-  readonly #space: LogSpace
   readonly #buffer: LogBuffer
-  readonly #inFlight = new InFlight()
   readonly #alignment: number
   #writtenLsn: number
   #writtenRecords = 0
@@ -38,11 +36,10 @@ export class DirectWriter implements Writer {
   /** The sector that is held, and where it belongs. */
   readonly #held: Buffer
   #heldLsn: number | undefined
-  #isGivenUp = false
 
   /** `memory` is room for one sector, aligned as all of it. */
   constructor(space: LogSpace, buffer: LogBuffer, memory: Buffer) {
-    this.#space = space
+    super(space)
     this.#buffer = buffer
     this.#alignment = space.alignment
     this.#held = memory.subarray(0, space.alignment)
@@ -58,60 +55,44 @@ export class DirectWriter implements Writer {
     return this.#writtenRecords
   }
 
-  get isBusy(): boolean {
-    return this.#inFlight.isBusy
-  }
-
   get mustWait(): boolean {
-    return this.#flight !== undefined && !this.#space.canFinish
+    return this.#flight !== undefined && !this.space.canFinish
   }
 
   tripFor(durableLsn: number): Trip | undefined {
     if (this.#flight !== undefined) return undefined
-    return this.#bestOf(this.#space.trips, durableLsn)
+    return this.#bestOf(this.space.trips, durableLsn)
   }
 
   /** Not beside an unfinished sync: of a failure, only one of the two would be told. */
   blockingTripFor(durableLsn: number): Trip | undefined {
-    return this.isBusy ? undefined : this.#bestOf(this.#space.blockingTrips, durableLsn)
+    return this.isBusy ? undefined : this.#bestOf(this.space.blockingTrips, durableLsn)
   }
 
   #bestOf(trips: readonly Trip[], durableLsn: number): Trip | undefined {
     return trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
   }
 
-  track<Value>(operation: Promise<Value>): Promise<Value> {
-    return this.#inFlight.track(operation)
-  }
-
-  whenIdle(callback: () => void): void {
-    this.#inFlight.whenIdle(callback)
-  }
-
-  giveUp(): void {
-    this.#isGivenUp = true
-  }
-
   async write(): Promise<void> {
     const target = this.#buffer.nextLsn
     while (this.#writtenLsn < target) {
-      if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
+      if (this.isGivenUp) throw new Error('the journal was given up before all of it was written')
       // One write after the other.
       // oxlint-disable-next-line no-await-in-loop
-      await (this.#flight?.landing ?? this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn))))
+      await (this.#flight?.landing ?? this.#fly((source, lsn) => run(writeWhole(this.space, source, lsn))))
     }
   }
 
   writeDurably(trip: Trip): Promise<void> {
     assert(this.#flight === undefined, 'a trip begins while a write is unfinished')
-    return this.#fly((source, lsn) => this.#space.writeDurably(source, lsn, trip))
+    return this.#fly((source, lsn) => this.space.writeDurably(source, lsn, trip))
   }
 
   /** When it throws, the write may still be unfinished: its promise ends the flight. */
   finishSync(): void {
     const flight = this.#flight
     if (flight === undefined) return
-    this.#space.finishSync()
+    this.space.finishSync()
     this.#land(flight)
   }
 
@@ -125,16 +106,8 @@ export class DirectWriter implements Writer {
     this.#buffer.seal()
     const end = this.#buffer.nextLsn
     const lsn = this.#issuedLsn - (this.#issuedLsn % this.#alignment)
-    this.#space.writeDurablySync(this.#buffer.sectors(this.#issuedLsn), lsn, trip)
+    this.space.writeDurablySync(this.#buffer.sectors(this.#issuedLsn), lsn, trip)
     this.#issued(end)
-  }
-
-  sync(): Promise<void> {
-    return this.#inFlight.track(this.#space.dataSync())
-  }
-
-  syncSync(): void {
-    this.#space.dataSyncSync()
   }
 
   makeRoom(): boolean {
@@ -169,14 +142,6 @@ export class DirectWriter implements Writer {
     this.#pour()
   }
 
-  cutBack(): void {
-    this.#space.truncateSync(this.#writtenLsn)
-  }
-
-  closeSync(): void {
-    this.#space.closeSync()
-  }
-
   /** Writes what is staged by a write that is waited for. */
   #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
     this.#buffer.seal()
@@ -188,7 +153,7 @@ export class DirectWriter implements Writer {
     this.#issuedRecords = this.#buffer.records
     const flight = new Flight(end, this.#buffer.records, lsn + source.length)
     this.#flight = flight
-    this.#inFlight.begin()
+    this.inFlight.begin()
     flight.landing = this.#follow(write(source, lsn), flight)
     return flight.landing
   }
@@ -198,7 +163,7 @@ export class DirectWriter implements Writer {
       await writing
     } catch (error) {
       this.#flight = undefined
-      this.#inFlight.end()
+      this.inFlight.end()
       throw error
     }
     // A blocking call may have waited for it.
@@ -211,13 +176,13 @@ export class DirectWriter implements Writer {
     try {
       this.#writtenLsn = end
       this.#writtenRecords = records
-      if (this.#isGivenUp) return
-      if (this.#heldLsn !== undefined) runSync(writeWhole(this.#space, this.#held, this.#heldLsn))
+      if (this.isGivenUp) return
+      if (this.#heldLsn !== undefined) runSync(writeWhole(this.space, this.#held, this.#heldLsn))
       this.#heldLsn = undefined
       this.#writtenLsn = this.#issuedLsn
       this.#writtenRecords = this.#issuedRecords
     } finally {
-      this.#inFlight.end()
+      this.inFlight.end()
     }
   }
 
@@ -246,7 +211,7 @@ export class DirectWriter implements Writer {
       this.#heldLsn = lsn
       skipped = this.#alignment
     }
-    runSync(writeWhole(this.#space, sectors.subarray(skipped), lsn + skipped))
+    runSync(writeWhole(this.space, sectors.subarray(skipped), lsn + skipped))
   }
 }
 

@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
 import { createHandle, type FsysError } from 'fsys'
 
 import { enterOwnMounts } from '../support/enter-own-mounts.js'
-import { command, type LoopDisk, provideDisk, provideThinDisk } from '../support/loop-disk.js'
+import { fullDisk, limitedFiles, quotaDisk, thinDisk, type Trouble } from '../support/full-disks.js'
+import { provideDisk } from '../support/loop-disk.js'
 
 enterOwnMounts()
 
-interface Full {
-  readonly disk: LoopDisk
-  /** From now on, there is hardly any room. */
-  readonly strike?: () => void
-  readonly relieve: () => void
-}
-
 interface Case {
   readonly errnos: readonly string[]
-  readonly prepare: (context: TestContext) => Full | undefined
+  readonly prepare: (context: TestContext) => Trouble | undefined
 }
 
 const MIB = 2 ** 20
@@ -27,50 +21,15 @@ const MIB = 2 ** 20
 const cases: Readonly<Record<string, Case>> = {
   ...Object.fromEntries(
     (['ext4', 'xfs'] as const).flatMap((kind): [string, Case][] => [
-      [
-        `a full ${kind}`,
-        {
-          errnos: ['ENOSPC'],
-          prepare(context) {
-            const disk = provideDisk(context, kind)
-            if (disk === undefined) return undefined
-            const ballast = disk.fill(3)
-            return { disk, relieve: () => rmSync(ballast) }
-          },
-        },
-      ],
+      [`a full ${kind}`, { errnos: ['ENOSPC'], prepare: (context) => fullDisk(context, kind) }],
       [
         `${kind} on a thin disk, which fails at the sync`,
-        {
-          errnos: ['ENOSPC', 'EIO'],
-          prepare(context) {
-            const thin = provideThinDisk(context, kind, 2)
-            return thin && { disk: thin.disk, relieve: thin.enlarge }
-          },
-        },
+        { errnos: ['ENOSPC', 'EIO'], prepare: (context) => thinDisk(context, kind) },
       ],
     ]),
   ),
-  'a quota, on btrfs': {
-    errnos: ['EDQUOT'],
-    prepare(context) {
-      const disk = provideDisk(context, 'btrfs', { makeWords: ['--mixed'] })
-      if (disk === undefined) return undefined
-      command('btrfs', 'quota', 'enable', disk.path)
-      const limit = (size: string): string => command('btrfs', 'qgroup', 'limit', size, disk.path)
-      return { disk, strike: () => limit('3M'), relieve: () => limit('none') }
-    },
-  },
-  'a limit on the size of files': {
-    errnos: ['EFBIG'],
-    prepare(context) {
-      const disk = provideDisk(context, 'xfs')
-      if (disk === undefined) return undefined
-      const limit = (bytes: string): string => command('prlimit', `--pid=${process.pid}`, `--fsize=${bytes}:`)
-      context.after(() => limit('unlimited'))
-      return { disk, strike: () => limit('3000001'), relieve: () => limit('unlimited') }
-    },
-  },
+  'a quota, on btrfs': { errnos: ['EDQUOT'], prepare: (context) => quotaDisk(context, '3M') },
+  'a limit on the size of files': { errnos: ['EFBIG'], prepare: limitedFiles },
 }
 
 suite('what does not fit leaves the old file, and no draft; with room again, it is written', () => {

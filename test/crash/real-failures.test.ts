@@ -7,7 +7,8 @@ import { inspect } from 'node:util'
 import { type ErrorCode, FsysError, type Journal } from 'fsys'
 
 import { enterOwnMounts } from '../support/enter-own-mounts.js'
-import { command, type LoopDisk, provideDisk, provideThinDisk } from '../support/loop-disk.js'
+import { fullDisk, limitedFiles, quotaDisk, thinDisk, type Trouble } from '../support/full-disks.js'
+import { provideDisk } from '../support/loop-disk.js'
 import { openJournal } from '../support/open-journal.js'
 import { isPoisoned } from '../support/poisoned.js'
 import { JournalHistory } from './power-cuts-history.js'
@@ -15,22 +16,16 @@ import { Committers } from './real-committers.js'
 
 enterOwnMounts()
 
-/** A disk with what will go wrong on it. */
-interface Trouble {
-  readonly disk: LoopDisk
-  /** Brings it about, while many commit. Without it, it comes by itself. */
-  readonly strike?: () => void
+interface JournalTrouble extends Trouble {
   /** The system itself says no more whether what it syncs has reached the disk: what is confirmed from then on is not counted. */
   readonly lies?: boolean
-  /** The cause is gone. */
-  readonly relieve: () => void
 }
 
 interface Case {
   readonly what: string
   readonly codes: readonly ErrorCode[]
   readonly errnos: readonly string[]
-  readonly prepare: (context: TestContext) => Trouble | undefined
+  readonly prepare: (context: TestContext) => JournalTrouble | undefined
 }
 
 const SEED = Number(process.env['FSYS_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -42,12 +37,7 @@ const cases: readonly Case[] = [
       what: `a full ${kind}`,
       codes: ['ERR_FSYS_NO_SPACE'],
       errnos: ['ENOSPC'],
-      prepare(context) {
-        const disk = provideDisk(context, kind)
-        if (disk === undefined) return undefined
-        const ballast = disk.fill(3)
-        return { disk, relieve: () => rmSync(ballast) }
-      },
+      prepare: (context) => fullDisk(context, kind),
     },
     {
       what: `${kind} that is shut down`,
@@ -62,10 +52,7 @@ const cases: readonly Case[] = [
       what: `${kind} on a thin disk, which fails at the sync`,
       codes: ['ERR_FSYS_NO_SPACE', 'ERR_FSYS_IO'],
       errnos: ['ENOSPC', 'EIO'],
-      prepare(context) {
-        const thin = provideThinDisk(context, kind, 2)
-        return thin && { disk: thin.disk, relieve: thin.enlarge }
-      },
+      prepare: (context) => thinDisk(context, kind),
     },
   ]),
   {
@@ -83,25 +70,13 @@ const cases: readonly Case[] = [
     what: 'a quota, on btrfs',
     codes: ['ERR_FSYS_NO_SPACE'],
     errnos: ['EDQUOT'],
-    prepare(context) {
-      const disk = provideDisk(context, 'btrfs', { makeWords: ['--mixed'] })
-      if (disk === undefined) return undefined
-      command('btrfs', 'quota', 'enable', disk.path)
-      const limit = (size: string): string => command('btrfs', 'qgroup', 'limit', size, disk.path)
-      return { disk, strike: () => limit('6M'), relieve: () => limit('none') }
-    },
+    prepare: (context) => quotaDisk(context, '6M'),
   },
   {
     what: 'a limit on the size of files',
     codes: ['ERR_FSYS_NO_SPACE'],
     errnos: ['EFBIG'],
-    prepare(context) {
-      const disk = provideDisk(context, 'xfs')
-      if (disk === undefined) return undefined
-      const limit = (bytes: string): string => command('prlimit', `--pid=${process.pid}`, `--fsize=${bytes}:`)
-      context.after(() => limit('unlimited'))
-      return { disk, strike: () => limit('3000001'), relieve: () => limit('unlimited') }
-    },
+    prepare: limitedFiles,
   },
 ]
 
@@ -136,7 +111,7 @@ suite(`real failures (FSYS_TEST_SEED=${SEED} repeats the records)`, () => {
 async function failUnder(
   context: TestContext,
   history: JournalHistory,
-  { strike, lies = false }: Trouble,
+  { strike, lies = false }: JournalTrouble,
 ): Promise<FsysError> {
   const journal = await openNext(context, history, 0)
   const committers = new Committers(journal, COMMITTERS, SEED, 0, 0)

@@ -85,11 +85,11 @@ const { workerData: base, parentPort } = require('node:worker_threads')
 parentPort.postMessage('ready')
 for (;;) {
   for (const step of [
-    () => mkdirSync(base + '/root/t/d'),
-    () => writeFileSync(base + '/root/t/d/f', ''),
-    () => renameSync(base + '/root/t/d', base + '/root/t/aside'),
-    () => symlinkSync('../../outside', base + '/root/t/d'),
-    () => rmSync(base + '/root/t/d'),
+    () => mkdirSync(base + '/inside/t/d'),
+    () => writeFileSync(base + '/inside/t/d/f', ''),
+    () => renameSync(base + '/inside/t/d', base + '/inside/t/aside'),
+    () => symlinkSync('../../outside', base + '/inside/t/d'),
+    () => rmSync(base + '/inside/t/d'),
   ]) {
     try { step() } catch {}
   }
@@ -97,15 +97,15 @@ for (;;) {
 
 test('rmdirAll beside somebody who changes directories into links: nothing outside is removed', async (context) => {
   const base = temporaryDirectory(context)
-  for (const name of ['root', 'outside', 'outside/deep']) mkdirSync(join(base, name))
+  for (const name of ['inside', 'outside', 'outside/deep']) mkdirSync(join(base, name))
   for (const name of ['outside/f', 'outside/deep/f']) writeFileSync(join(base, name), 'kept')
-  const handle = createHandle({ root: join(base, 'root'), mode: 'prod' })
+  const handle = createHandle({ root: join(base, 'inside'), mode: 'prod' })
   const worker = new Worker(SWAPPER, { eval: true, workerData: base })
   let attempts = 0
   try {
     await new Promise((resolve) => worker.once('message', resolve))
     for (const end = performance.now() + 2000; performance.now() < end;) {
-      mkdirSync(join(base, 'root/t'), { recursive: true })
+      mkdirSync(join(base, 'inside/t'), { recursive: true })
       try {
         attempts += 1
         await handle.rmdirAll('t')
@@ -128,20 +128,20 @@ test('rmdirAll beside somebody who changes directories into links: nothing outsi
 
 test('rmdirAll meets a link where a directory was listed: the link is removed, and what it leads to stays', () => {
   const disk = new SimDisk()
-  for (const path of ['/root', '/root/t', '/root/t/d', '/outside']) disk.makeDirectory(path)
+  for (const path of ['/inside', '/inside/t', '/inside/t/d', '/outside']) disk.makeDirectory(path)
   disk.process().openSync('/outside/f', 'create').closeSync()
   disk.faults = ({ kind, path }) => {
     // Between the listing and the step down.
-    if (kind === 'openDirectory' && path === '/root/t/d') {
+    if (kind === 'openDirectory' && path === '/inside/t/d') {
       disk.faults = undefined
-      const directory = disk.process().openDirectorySync('/root/t')
+      const directory = disk.process().openDirectorySync('/inside/t')
       directory.removeDirectorySync('d')
       directory.closeSync()
-      disk.symlink('/outside', '/root/t/d')
+      disk.symlink('/outside', '/inside/t/d')
     }
     return undefined
   }
-  const handle = createHandle({ storage: disk.process(), root: '/root', mode: 'prod' })
+  const handle = createHandle({ storage: disk.process(), root: '/inside', mode: 'prod' })
   assert.equal(handle.rmdirAllSync('t'), true)
   assert.deepEqual(disk.files(), ['/outside/f'])
 })

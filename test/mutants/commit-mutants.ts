@@ -4,6 +4,7 @@ const JOURNAL = 'src/journal/journal.ts'
 const LIFE = 'src/journal/journal-life.ts'
 const COMMITTER = 'src/journal/committer.ts'
 const WRITER = 'src/journal/buffered-writer.ts'
+const EITHER_WRITER = 'src/journal/space-writer.ts'
 const DIRECT_WRITER = 'src/journal/direct-writer.ts'
 const UNDER_WAY = 'journal/under-way'
 const GROUP_COMMIT = 'src/journal/group-commit.ts'
@@ -13,16 +14,16 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'the sync is skipped',
     breaks: 'D1',
-    file: WRITER,
-    find: 'this.#inFlight.track(this.#space.dataSync())',
-    replace: 'this.#inFlight.track(Promise.resolve())',
+    file: EITHER_WRITER,
+    find: 'this.inFlight.track(this.space.dataSync())',
+    replace: 'this.inFlight.track(Promise.resolve())',
     caughtBy: { seeds: 100 },
   },
   {
     name: 'the blocking sync is skipped',
     breaks: 'D1',
-    file: WRITER,
-    find: 'this.#space.dataSyncSync()',
+    file: EITHER_WRITER,
+    find: 'this.space.dataSyncSync()',
     replace: 'void 0',
     caughtBy: { seeds: 100 },
   },
@@ -82,20 +83,20 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a failed sync is tried again',
     breaks: 'D5',
-    file: WRITER,
-    find: 'this.#inFlight.track(this.#space.dataSync())',
-    replace: 'this.#inFlight.track(this.#space.dataSync().catch(() => this.#space.dataSync()))',
+    file: EITHER_WRITER,
+    find: 'this.inFlight.track(this.space.dataSync())',
+    replace: 'this.inFlight.track(this.space.dataSync().catch(() => this.space.dataSync()))',
     caughtBy: { seeds: 300 },
   },
   {
     name: 'a failed blocking sync is tried again',
     breaks: 'D5',
-    file: WRITER,
-    find: '    this.#space.dataSyncSync()\n',
+    file: EITHER_WRITER,
+    find: '    this.space.dataSyncSync()\n',
     replace: `    try {
-      this.#space.dataSyncSync()
+      this.space.dataSyncSync()
     } catch {
-      this.#space.dataSyncSync()
+      this.space.dataSyncSync()
     }
 `,
     caughtBy: { seeds: 1000 },
@@ -103,9 +104,9 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a failed sync is swallowed',
     breaks: 'D5',
-    file: WRITER,
-    find: 'this.#inFlight.track(this.#space.dataSync())',
-    replace: 'this.#inFlight.track(this.#space.dataSync().catch(() => {}))',
+    file: EITHER_WRITER,
+    find: 'this.inFlight.track(this.space.dataSync())',
+    replace: 'this.inFlight.track(this.space.dataSync().catch(() => {}))',
     caughtBy: { seeds: 300 },
   },
   {
@@ -179,8 +180,8 @@ export const commitMutants: readonly Mutant[] = [
   {
     name: 'a drain goes on after a failed write',
     breaks: 'D5',
-    file: WRITER,
-    find: 'this.#isGivenUp = true',
+    file: EITHER_WRITER,
+    find: 'this.isGivenUp = true',
     replace: 'void 0',
     caughtBy: { test: 'journal/bad-input', named: 'where a blocking write fails beside an unfinished one' },
   },

@@ -44,12 +44,7 @@ export function faultOnNth(
   fault: Fault,
   path?: string,
 ): FaultHook {
-  let count = 0
-  return (operation) => {
-    if (!isMeant(operation, kind, path)) return undefined
-    count += 1
-    return count === n ? fault : undefined
-  }
+  return faultByCount(kind, (count) => count === n, fault, path)
 }
 
 /** The `n`th operation of a kind and each one after it: what breaks stays broken. From 1 on, it is every one. */
@@ -59,12 +54,17 @@ export function faultFromNth(
   fault: Fault,
   path?: string,
 ): FaultHook {
+  return faultByCount(kind, (count) => count >= n, fault, path)
+}
+
+function faultByCount(
+  kind: OperationKind | readonly OperationKind[],
+  isDue: (count: number) => boolean,
+  fault: Fault,
+  path: string | undefined,
+): FaultHook {
   let count = 0
-  return (operation) => {
-    if (!isMeant(operation, kind, path)) return undefined
-    count += 1
-    return count >= n ? fault : undefined
-  }
+  return (operation) => (isMeant(operation, kind, path) && isDue(++count) ? fault : undefined)
 }
 
 /** Each operation of a kind with this probability. */
