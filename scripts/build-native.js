@@ -3,6 +3,7 @@
 //   node scripts/build-native.js         for this machine; where that cannot be, it says so in one line and succeeds,
 //                                        because everything works without
 //   node scripts/build-native.js --all   for all platforms that are shipped; fails if one cannot be built
+//   node scripts/build-native.js --musl  for the one with musl, the same
 //
 // prebuilds/<platform>-<arch>/fsys.<libc>.node is what is shipped, named as node-gyp-build and prebuildify do it;
 // build/native/fsys.faults.node, for tests, can let writes and syncs fail to order.
@@ -20,7 +21,8 @@ const TARGETS = [
 ]
 
 const isForAll = process.argv.includes('--all')
-const mustBuild = isForAll || process.env.FSYS_TESTS_MUST_RUN === '1'
+const isForMusl = process.argv.includes('--musl')
+const mustBuild = isForAll || isForMusl || process.env.FSYS_TESTS_MUST_RUN === '1'
 
 function here() {
   if (process.platform !== 'linux') return undefined
@@ -56,7 +58,8 @@ function report(name, failure) {
 }
 
 const mine = here()
-const wanted = isForAll ? TARGETS : mine ? [mine] : []
+const wanted = TARGETS.filter(({ libc }) => isForAll || (isForMusl && libc === 'musl'))
+if (!isForAll && !isForMusl && mine) wanted.push(mine)
 for (const target of wanted) {
   const name = `${target.platform}-${target.arch}`
   report(`${name}, ${target.libc}`, build(target, `prebuilds/${name}/fsys.${target.libc}.node`, []))

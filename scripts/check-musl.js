@@ -1,8 +1,8 @@
 // Runs the tests of the native addon, and those of journals, on a Node for musl: the addon is shipped for it, and machines that
 // build this project mostly have glibc.
 //
-//   npm run musl:check                            needs Linux on x64, pip, apt-get, dpkg, and musl-gcc (Debian's musl-tools)
-//   npm run musl:check -- journal/life crash/sudden   runs these tests instead of all of journals
+//   npm run musl:check                   needs Linux on x64, pip, apt-get, dpkg, and musl-gcc (Debian's musl-tools)
+//   npm run musl:check -- journal/life   these tests instead of all of journals
 //
 // It takes the Node from PyPI and, if the loader of this machine is too old for it, the loader from Debian; both stay in
 // build/musl. Where one cannot be had, it says why and succeeds, or fails with FSYS_TESTS_MUST_RUN=1.
@@ -110,11 +110,9 @@ function buildAddons() {
   const headers = nodeHeaders()
   if (compiler === undefined) throw new Missing('there is no musl-gcc')
   if (headers === undefined) throw new Missing('there are no headers of Node-API')
-  for (const output of ['prebuilds/linux-x64/fsys.musl.node', addon]) {
-    mkdirSync(join(output, '..'), { recursive: true })
-    const flags = ['-O2', ...muslFlags, ...(output === addon ? ['-DFSYS_FAULTS'] : [])]
-    run(compiler, addonArguments({ output, headers, flags }))
-  }
+  run(process.execPath, ['scripts/build-native.js', '--musl'])
+  mkdirSync('build/native', { recursive: true })
+  run(compiler, addonArguments({ output: addon, headers, flags: ['-O2', ...muslFlags, '-DFSYS_FAULTS'] }))
 }
 
 /** The addon of the other library would load, and even seem to work. */
@@ -123,8 +121,8 @@ function checkChoice(node) {
     import { nativeAddon } from './dist/platform/native-addon.js'
     const { path, reason } = nativeAddon()
     console.log(path ?? reason)`
-  const found = get('the addon', node, ['--input-type=module', '--eval', program]).trim()
-  if (!found.endsWith('linux-x64/fsys.musl.node')) throw new Error(`on musl, the addon is: ${found}`)
+  const { stdout, stderr } = spawnSync(node, ['--input-type=module', '--eval', program], { encoding: 'utf8' })
+  if (!stdout.trim().endsWith('linux-x64/fsys.musl.node')) throw new Error(`on musl, the addon is: ${stdout}${stderr}`)
 }
 
 /** But for those of building, which is done with the compiler of this machine. */
