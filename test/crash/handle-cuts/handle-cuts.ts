@@ -1,17 +1,16 @@
 import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-import { createHandle } from 'fsys'
 
 import { must } from '../../sim/model.js'
 import type { LoopDisk } from '../../support/loop-disk.js'
 import { seededRandom } from '../../support/random.js'
 import { CutProcess, type Moment } from '../cut-process.js'
 import type { Act } from './act.js'
+import { checkTree, sweep } from './check-tree.js'
 import { DIRECTORIES } from './lanes.js'
 import type { CutFault, CutMessage, CutPlan } from './plan.js'
-import { apply, isBetween, isDraft, isSame, type Part, partsOf, readTree, type Thing, type Tree } from './tree.js'
+import { apply, isDraft, isSame, partsOf, readTree, type Tree } from './tree.js'
 
 const WRITER = fileURLToPath(new URL('writer.js', import.meta.url))
 
@@ -119,18 +118,11 @@ export class HandleCuts {
     const drafts = [...found.keys()].filter(isDraft)
     this.counts.drafts += drafts.length
     for (const draft of drafts) found.delete(draft)
-    const parts = [...this.#underWay.values()].flatMap((act) => partsOf(act, this.#tree))
-    for (const part of parts) this.#checkPart(part, found)
-    const touched = new Set(parts.flatMap(({ after }) => Array.from(after.keys())))
-    for (const path of new Set([...this.#tree.keys(), ...found.keys()])) {
-      const [is, was] = [found.get(path), this.#tree.get(path)]
-      must(
-        touched.has(path) || isSame(is, was),
-        'F2',
-        () => `${path} is ${tell(is)}, and ${tell(was)} was acknowledged`,
-      )
-    }
-    this.#sweep(drafts)
+    const { done, notDone, begun } = checkTree(this.#tree, [...this.#underWay.values()], found)
+    this.counts.done += done
+    this.counts.notDone += notDone
+    this.counts.begun += begun
+    sweep(this.#base, drafts)
     this.#tree = readTree(this.#base)
     this.#underWay.clear()
     must(
@@ -139,42 +131,9 @@ export class HandleCuts {
       () => `left behind: ${[...this.#tree.keys()].filter((path) => !found.has(path)).join(', ')}`,
     )
   }
-
-  /** F1: what was under way is done or not, and never a mix; but what is changed in place may be in between. */
-  #checkPart({ after, isInPlace }: Part, found: Tree): void {
-    const entries = [...after]
-    if (entries.every(([path, thing]) => isSame(found.get(path), thing))) this.counts.done++
-    else if (entries.every(([path]) => isSame(found.get(path), this.#tree.get(path)))) this.counts.notDone++
-    else {
-      for (const [path, thing] of entries) {
-        const [is, was] = [found.get(path), this.#tree.get(path)]
-        const isGood = isInPlace && isBetween(is, was, thing)
-        must(isGood, 'F1', () => `${path} is ${tell(is)}, neither ${tell(was)} nor ${tell(thing)}`)
-      }
-      this.counts.begun++
-    }
-  }
-
-  /** F4: the next write in a directory removes the drafts of the dead. Another boot it is not, as far as drafts can tell. */
-  #sweep(drafts: readonly string[]): void {
-    const handle = createHandle({ root: this.#base, mode: 'prod' })
-    for (const directory of new Set(drafts.map((draft) => dirname(draft)))) {
-      const name = join(directory, 'swept')
-      handle.writeSync(name, '')
-      handle.deleteSync(name)
-    }
-    handle.close()
-  }
 }
 
 function textsOf(act: Act): { readonly version: number }[] {
   if ('acts' in act) return act.acts.flatMap((each) => textsOf(each))
   return 'text' in act ? [act.text] : []
-}
-
-function tell(thing: Thing | undefined): string {
-  if (thing === undefined) return 'nothing'
-  if (thing === 'directory') return 'a directory'
-  const { content, mode } = thing
-  return `${content.length} bytes, mode ${mode.toString(8)}, ${JSON.stringify(content.toString('latin1', 0, 20))}`
 }
