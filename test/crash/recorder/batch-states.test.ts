@@ -10,7 +10,8 @@ import { type Checked, checkStates } from './states.js'
 import { VARIANTS } from './variant.js'
 
 const STATES = 400
-const seed = Number(process.env['FSYS_STATES_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const { FSYS_STATES_SEED, FSYS_TEST_SEED } = process.env
+const seed = Number(FSYS_STATES_SEED ?? FSYS_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const reason = whyNoRecorder()
 const directory = makeQuickDirectory()
