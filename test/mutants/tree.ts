@@ -20,11 +20,9 @@ import { type Mutant, mutate } from './mutant.js'
 export const REPOSITORY: string = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** What a tree is made of. Copies, not links: Node resolves `#src` and `fsys` from where a file really is. */
-const COPIED = [
-  ...['package.json', 'tsconfig.base.json', 'src', 'kernel', 'native', 'scripts', 'build/test'],
-  // What tests compile.
-  ...['test/native/checksum.c', 'test/crash/recorder/recorder.c'],
-]
+const COPIED = 'package.json tsconfig.base.json src kernel native scripts build/test'.split(' ')
+/** And what tests compile. */
+const SOURCES_OF_TESTS = ['test/native/checksum.c', 'test/crash/recorder/recorder.c']
 
 /** What the kernel's source is compiled to. */
 const KERNEL_BYTES = 'src/checksum/kernel-bytes.generated.ts'
@@ -45,7 +43,7 @@ export class Tree {
 
   /** In it is no library yet: `compile` makes it. */
   constructor() {
-    for (const name of COPIED) {
+    for (const name of [...COPIED, ...SOURCES_OF_TESTS]) {
       cpSync(join(REPOSITORY, name), join(this.path, name), { recursive: true, preserveTimestamps: true })
     }
     symlinkSync(join(REPOSITORY, 'node_modules'), join(this.path, 'node_modules'))

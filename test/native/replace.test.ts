@@ -79,8 +79,8 @@ test('replaceFiles: F4 a draft that is there already is not touched, and its fil
     permissions: 0o600,
   }))
   const outcomes = await directory.replaceFiles?.(files, false)
-  const { code, syscall } = outcomes?.[0] as NodeJS.ErrnoException
-  assert.deepEqual([code, syscall, outcomes?.[1]], ['EEXIST', 'openat', 'replaced'])
+  const failure = outcomes?.[0] as NodeJS.ErrnoException
+  assert.deepEqual([failure.code, failure.syscall, outcomes?.[1]], ['EEXIST', 'openat', 'replaced'])
   assert.deepEqual(
     readdirSync(base)
       .toSorted()

@@ -4,7 +4,7 @@ import { createHandle } from 'fsys'
 
 import { must } from '../../sim/model.js'
 import type { Act } from './act.js'
-import { isBetween, isSame, type Part, partsOf, type Thing, type Tree } from './tree.js'
+import { isBetween, isSame, type Part, partsOf, readTree, type Thing, type Tree } from './tree.js'
 
 /** How many parts of what was under way were found done, not done, or begun. */
 export interface Outcome {
@@ -42,8 +42,11 @@ function checkPart({ after, isInPlace }: Part, acknowledged: Tree, found: Tree):
   return 'begun'
 }
 
-/** The next write in a directory removes the drafts of the dead (F4): does one in each that has such drafts. */
-export function sweep(base: string, drafts: readonly string[]): void {
+/**
+ * F4: the next write in a directory removes the drafts of the dead, and nothing else. Does one in each that has such drafts.
+ * Returns what is there then: what was there before but for drafts. Throws a Violation.
+ */
+export function checkSweep(base: string, drafts: readonly string[], kept: Tree): Tree {
   const handle = createHandle({ root: base, mode: 'prod' })
   for (const directory of new Set(drafts.map((draft) => dirname(draft)))) {
     const name = join(directory, 'swept')
@@ -51,6 +54,10 @@ export function sweep(base: string, drafts: readonly string[]): void {
     handle.deleteSync(name)
   }
   handle.close()
+  const left = readTree(base)
+  for (const path of left.keys()) must(kept.has(path), 'F4', () => `left behind: ${path}`)
+  for (const [path, thing] of kept) must(isSame(left.get(path), thing), 'F4', () => `changed by the sweep: ${path}`)
+  return left
 }
 
 function tell(thing: Thing | undefined): string {

@@ -12,10 +12,10 @@ import type { CutFault } from './plan.js'
 enterOwnMounts()
 
 const SEED = Number(process.env['FSYS_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-/** More of it: npm run cuts. */
-const CYCLES = 4
-/** By then each call was there; mostly that is so in the first two. */
-const CYCLES_MAX = 20
+/** More of it: FSYS_CUT_CYCLES=30, or npm run cuts. */
+const CYCLES = Number(process.env['FSYS_CUT_CYCLES'] ?? 4)
+/** By then each call was there; mostly that is so in the first five. */
+const CYCLES_MAX = 40
 
 /** One for each kind of work, and each kind of sync; npm run cuts has all of them, with what file systems hide. */
 const FAULTS: readonly CutFault[] = [

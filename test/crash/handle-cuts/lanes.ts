@@ -122,7 +122,7 @@ const batching: Lane = {
     const absent = all.filter((path) => !tree.has(path))
     const grouped = luck.random() < 0.7
     const kind = luck.random()
-    if (there.length < 6 || kind < 0.4) {
+    if (there.length < 6 || kind < 0.25) {
       const acts = all.slice(0, 2 + luck.below(12)).map((path) => batchWrite(luck, path, 0o666))
       return { kind: 'writeBatch', grouped, acts }
     }
@@ -130,10 +130,10 @@ const batching: Lane = {
       there
         .slice(0, Math.min(count, absent.length))
         .map((path, at) => ({ kind: 'copy', path, to: absent[at] as string }))
-    if (kind < 0.55) {
+    if (kind < 0.5) {
       return { kind: 'deleteBatch', grouped, acts: there.slice(0, 4).map((path) => ({ kind: 'delete', path })) }
     }
-    if (kind < 0.7 && absent.length > 0) return { kind: 'copyBatch', grouped, acts: copies(4) }
+    if (kind < 0.75 && absent.length > 0) return { kind: 'copyBatch', grouped, acts: copies(4) }
     return mixedBatch(luck, there, absent, grouped)
   },
 }

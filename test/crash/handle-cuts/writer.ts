@@ -46,10 +46,9 @@ try {
   const storage = fault === undefined ? real : forgetful(real, fault.leavesOut, () => forgets)
   const handle = createHandle({ root: base, method, storage, mode: 'prod' })
   // A writer at fault has one lane: the syncs of others would make up for what it leaves out.
-  const isChosen = ({ kinds }: Lane): boolean => fault === undefined || kinds.includes(fault.act)
-  const chosen = LANES.map((lane, at) => ({ lane, at })).filter(({ lane }) => isChosen(lane))
-  if (fault !== undefined) chosen.splice(1)
-  await Promise.all(chosen.map(({ lane, at }) => goOnForever(handle, lane, at)))
+  const only = fault && LANES.find(({ kinds }) => kinds.includes(fault.act))
+  const chosen = [...LANES.entries()].filter(([, lane]) => only === undefined || lane === only)
+  await Promise.all(chosen.map(([number, lane]) => goOnForever(handle, lane, number)))
 } catch (error) {
   say({ failed: String((error as Error).stack) })
   process.exit(1)
