@@ -15,7 +15,7 @@ suite('power cuts on real file systems', () => {
       `D1 D2 D3 D6 D7: on ${kind}, what was confirmed outlives the power, and what is there was appended`,
       { timeout: 300_000 },
       async (context) => {
-        const { exitCode, output } = await cut(context, '--fs', kind, '--cycles', '5')
+        const { exitCode, output } = await cut(context, '--of', 'journals', '--fs', kind, '--cycles', '5')
         if (exitCode !== undefined) assert.equal(exitCode, 0, output)
       },
     )
@@ -24,7 +24,17 @@ suite('power cuts on real file systems', () => {
       `on ${kind}, a writer that confirms what it has not synced is found out within 8 power cuts`,
       { timeout: 300_000 },
       async (context) => {
-        const { exitCode, output } = await cut(context, '--fs', kind, '--cycles', '8', '--fault', 'unsynced')
+        const { exitCode, output } = await cut(
+          context,
+          '--of',
+          'journals',
+          '--fs',
+          kind,
+          '--cycles',
+          '8',
+          '--fault',
+          'unsynced',
+        )
         if (exitCode === undefined) return
         assert.equal(exitCode, 1, output)
         assert.match(output, /D2: \d+ records end at \d+, but all below \d+ was confirmed/u)

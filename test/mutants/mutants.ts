@@ -2,6 +2,7 @@ import { commitMutants } from './commit-mutants.js'
 import { handleMutants } from './handle-mutants.js'
 import { lockMutants } from './lock-mutants.js'
 import type { Mutant } from './mutant.js'
+import { nativeMutants } from './native-mutants.js'
 import { openingMutants } from './opening-mutants.js'
 import { platformMutants } from './platform-mutants.js'
 import { readingMutants } from './reading-mutants.js'
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...readingMutants,
   ...handleMutants,
   ...platformMutants,
+  ...nativeMutants,
 ]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { type Judgement, judgeLibrary, judgeMutant } from './judge.js'
 import type { Mutant } from './mutant.js'
-import { Tree } from './tree.js'
+import { isOfAddon, Tree } from './tree.js'
 import type { Trial, Verdict } from './trial.js'
 
 /** What came of one mutant, or of the library as it is. */
@@ -32,9 +32,17 @@ export class Workshop {
     this.#firstSeed = firstSeed
   }
 
-  /** Tries the library as it is too, and these mutants, in their order, and reports each when it is done. */
+  /** Tries the library as it is too, and the addon, and these mutants, in their order, and reports each when it is done. */
   async run(mutants: readonly Mutant[], report: (row: Row) => void): Promise<void> {
-    const waiting = [(tree: Tree) => this.#tryLibrary(tree, mutants), ...mutants.map((mutant) => this.#trierOf(mutant))]
+    const ofAddon = mutants.filter((mutant) => isOfAddon(mutant))
+    const others = mutants.filter((mutant) => !isOfAddon(mutant))
+    const waiting: ((tree: Tree) => Promise<Omit<Row, 'seconds'>>)[] = [
+      (tree) => this.#tryOriginal(tree, 'the library as it is', others),
+      ...mutants.map((mutant) => this.#trierOf(mutant)),
+    ]
+    if (ofAddon.length > 0) {
+      waiting.splice(1, 0, (tree) => tree.withAddon(() => this.#tryOriginal(tree, 'the addon as it is', ofAddon)))
+    }
     const work = async (): Promise<void> => {
       const tree = new Tree()
       this.#trees.push(tree)
@@ -54,12 +62,13 @@ export class Workshop {
     for (const tree of this.#trees) tree.remove()
   }
 
-  async #tryLibrary(tree: Tree, mutants: readonly Mutant[]): Promise<Omit<Row, 'seconds'>> {
-    const seeds = Math.max(...mutants.map(({ caughtBy }) => ('seeds' in caughtBy ? caughtBy.seeds : 0)))
+  /** What mutants are to fail at must be passed without them. */
+  async #tryOriginal(tree: Tree, name: string, mutants: readonly Mutant[]): Promise<Omit<Row, 'seconds'>> {
+    const seeds = Math.max(0, ...mutants.map(({ caughtBy }) => ('seeds' in caughtBy ? caughtBy.seeds : 0)))
     const tests = mutants.flatMap(({ caughtBy }) => ('test' in caughtBy ? [caughtBy] : []))
     const trial: Trial = { firstSeed: this.#firstSeed, seeds, tests }
     const judgement = await orError(async () => judgeLibrary(trial, await this.#try(tree, trial, TRIAL_MS_MAX)))
-    return { name: 'the library as it is', breaks: '', ...judgement }
+    return { name, breaks: '', ...judgement }
   }
 
   #trierOf(mutant: Mutant): (tree: Tree) => Promise<Omit<Row, 'seconds'>> {

@@ -64,3 +64,27 @@ test('replaceFiles: one that fails leaves the others alone, and no draft', async
   assert.deepEqual(await directory.replaceFiles?.(files, true), ['replaced', 'replaced', 'replaced'])
   assert.deepEqual(contents(), ['a new', 'b new', 'c new'])
 })
+
+test('replaceFiles: F4 a draft that is there already is not touched, and its file neither', async (context) => {
+  const addon = addonFor(context)
+  if (addon === undefined) return
+  const base = temporaryDirectory(context)
+  const directory = new NodeStorage({ addon }).openDirectorySync(base)
+  context.after(() => directory.closeSync())
+  for (const name of ['a', '.a']) writeFileSync(join(base, name), 'old')
+  const files = ['a', 'b'].map((name) => ({
+    name,
+    draft: `.${name}`,
+    content: Buffer.from('new'),
+    permissions: 0o600,
+  }))
+  const outcomes = await directory.replaceFiles?.(files, false)
+  const failure = outcomes?.[0] as NodeJS.ErrnoException
+  assert.deepEqual([failure.code, failure.syscall, outcomes?.[1]], ['EEXIST', 'openat', 'replaced'])
+  assert.deepEqual(
+    readdirSync(base)
+      .toSorted()
+      .map((name) => `${name} ${readFileSync(join(base, name), 'utf8')}`),
+    ['.a old', 'a old', 'b new'],
+  )
+})

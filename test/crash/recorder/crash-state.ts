@@ -6,6 +6,7 @@ export type CrashState = ReadonlyMap<string, SurvivingFile>
 
 export interface SurvivingFile {
   readonly bytes: Buffer
+  readonly permissions: number
   /** Which one it was. */
   readonly file: FileHistory
 }
@@ -20,6 +21,7 @@ export interface SurvivingFile {
  * - a write that was not over has filled the page cache up to any byte, and the sector in which that is may survive so; past
  *   the page cache, each of its sectors is there or not;
  * - a write that is its own sync makes certain, when it is over, its sectors and a size that reaches to them, and nothing else;
+ * - permission bits survive up to one of their changes; a sync of the data alone is none of them;
  * - moves of names survive in their order up to one of them, or now and then each for itself.
  */
 export function stateAt(history: History, at: number, luck: Luck, sectorBytes: number): CrashState {
@@ -33,11 +35,18 @@ export function stateAt(history: History, at: number, luck: Luck, sectorBytes: n
   const contents = new Map<FileHistory, SurvivingFile>()
   const state = new Map<string, SurvivingFile>()
   for (const [path, file] of names) {
-    const content = contents.get(file) ?? { bytes: contentAt(file, at, luck.ofFile(), sectorBytes), file }
+    const content = contents.get(file) ?? survivorOf(file, at, luck.ofFile(), sectorBytes)
     contents.set(file, content)
     state.set(path, content)
   }
   return state
+}
+
+function survivorOf(file: FileHistory, at: number, luck: Luck, sectorBytes: number): SurvivingFile {
+  const [made, ...changes] = file.modes
+  const { certain, unsure } = divide(changes, file.fullSyncs, at)
+  const { permissions = 0 } = [made, ...certain, ...unsure.slice(0, luck.upTo(unsure.length))].at(-1) ?? {}
+  return { bytes: contentAt(file, at, luck, sectorBytes), permissions, file }
 }
 
 /** How many sectors, of 512 bytes, and names are not certain. */
@@ -61,14 +70,15 @@ export function contentBefore({ changes }: FileHistory, { begun }: Change): Buff
 
 function survivingMoves({ moves, directorySyncs }: History, at: number, luck: Luck): NameMove[] {
   const isSingly = luck.isSo() && luck.isSo()
-  const survivors: NameMove[] = []
+  const survivors = new Set<NameMove>()
   for (const directory of new Set(moves.map((move) => move.directory))) {
     const ours = moves.filter((move) => move.directory === directory)
     const { certain, unsure } = divide(ours, directorySyncs.get(directory) ?? [], at)
-    survivors.push(...certain)
-    survivors.push(...(isSingly ? unsure.filter(() => luck.isSo()) : unsure.slice(0, luck.upTo(unsure.length))))
+    const lucky = isSingly ? unsure.filter(() => luck.isSo()) : unsure.slice(0, luck.upTo(unsure.length))
+    for (const move of [...certain, ...lucky]) survivors.add(move)
   }
-  return survivors
+  // In the order in which they were made, whatever the directory: one may lead from one directory to another.
+  return moves.filter((move) => survivors.has(move))
 }
 
 /** Of what had begun, what a sync covers, and what not. */

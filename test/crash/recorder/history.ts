@@ -28,7 +28,15 @@ export interface FileHistory {
   readonly inode: bigint
   readonly birthTime: bigint
   readonly changes: Change[]
+  /** The first one is what it was made with. */
+  readonly modes: ModeChange[]
   readonly syncs: Span[]
+  /** Those of them that are syncs of its permission bits, too. */
+  readonly fullSyncs: Span[]
+}
+
+export interface ModeChange extends Span {
+  readonly permissions: number
 }
 
 /** Names that have appeared (with a file) or disappeared, all at once. */
@@ -86,8 +94,10 @@ class Past {
       case 'sync':
       case 'dataSync': {
         const synced = this.#open.get(call.description)
-        if (typeof synced === 'object') synced.syncs.push(span)
-        else this.directorySyncs.set(path, [...(this.directorySyncs.get(path) ?? []), span])
+        if (typeof synced === 'object') {
+          synced.syncs.push(span)
+          if (kind === 'sync') synced.fullSyncs.push(span)
+        } else this.directorySyncs.set(path, [...(this.directorySyncs.get(path) ?? []), span])
         return
       }
       case 'rename':
@@ -98,6 +108,9 @@ class Past {
         return
       case 'unlink':
         this.#move(call, [path, undefined])
+        return
+      case 'changeMode':
+        this.#file(call).modes.push({ ...span, permissions: call.length })
         return
       case 'makeDirectory':
       case 'removeDirectory':
@@ -114,7 +127,8 @@ class Past {
       return known
     }
     if (call.kind === 'open') return path
-    const file = { inode, birthTime, changes: [], syncs: [] }
+    const made = [{ begun, ended, permissions: call.length }]
+    const file = { inode, birthTime, changes: [], modes: made, syncs: [], fullSyncs: [] }
     this.#move(call, [path, file])
     return file
   }

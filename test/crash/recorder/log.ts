@@ -14,6 +14,7 @@ export const KINDS = [
   'close',
   'makeDirectory',
   'removeDirectory',
+  'changeMode',
 ] as const
 export type Kind = (typeof KINDS)[number]
 
@@ -31,8 +32,8 @@ export interface Call {
   /** Which open description it is about, or has made; 0 for calls on names. */
   description: number
   readonly position: number
-  /** How many bytes were to be moved, or the size to cut to. */
-  readonly length: number
+  /** How many bytes were to be moved, or the size to cut to; of what is opened or has its mode changed, the permission bits. */
+  length: number
   /** What was to be written. */
   readonly data: Buffer
   /** The flags of an open, or of pwritev2. */
@@ -131,6 +132,7 @@ function follow({ kind, description, path, to }: Call, names: Map<number, string
 function finish(call: Call, entry: Buffer): void {
   call.description = entry.readUInt32LE(16)
   call.errno = entry.readInt32LE(20)
+  call.length = Number(entry.readBigInt64LE(32))
   call.result = Number(entry.readBigInt64LE(40))
   call.inode = entry.readBigUInt64LE(48)
   call.birthTime = entry.readBigInt64LE(56)

@@ -10,13 +10,15 @@
  * The log is a row of entries: one before each call is made and one after it has returned, in the order in which that was
  * so, whatever the threads. An entry is a `struct entry`, then its text (names, a note), then the bytes that are written.
  *
- * Names are understood if they are absolute; descriptors that were duplicated, and memory maps, are not followed. For Linux
- * on 64 bits.
+ * Names are understood if they are absolute, or lead on from an open directory, also as /proc/self/fd/7/name; they are
+ * entered in the log as absolute ones. Descriptors that were duplicated, directories that get another name while they are
+ * open, copies made by the kernel, and memory maps are not followed. For Linux on 64 bits.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -32,7 +34,8 @@
 
 /* Numbered as in log.ts. */
 enum kind {
-    NOTE, OPEN, CREATE, READ, WRITE, DATA_SYNC, SYNC, TRUNCATE, RENAME, LINK, UNLINK, CLOSE, MAKE_DIRECTORY, REMOVE_DIRECTORY
+    NOTE, OPEN, CREATE, READ, WRITE, DATA_SYNC, SYNC, TRUNCATE, RENAME, LINK, UNLINK, CLOSE, MAKE_DIRECTORY, REMOVE_DIRECTORY,
+    CHANGE_MODE
 };
 enum phase { BEGIN, END };
 enum flag { INJECTED = 1, MEMORY_CHANGED = 2 };
@@ -48,7 +51,7 @@ struct entry {
     uint32_t description; /* which open description it is about, from 1 on; 0 for calls on names */
     int32_t error;        /* errno */
     int64_t position;
-    int64_t length;
+    int64_t length; /* of what is moved; of what is opened or has its mode changed, the permission bits */
     int64_t result;
     uint64_t inode;     /* of what was opened */
     int64_t birth_time; /* in nanoseconds; 0 where it is not kept */
@@ -94,6 +97,7 @@ static size_t root_length;
 static int log_fd = -1;
 static uint32_t calls, descriptions;
 static uint32_t description_of[DESCRIPTORS]; /* by descriptor; 0: not below the root; NOTES: the log */
+static char *path_of[DESCRIPTORS];           /* of those below the root, as they were opened */
 static struct fault fault;
 
 /* The C library's own `syscall`: as the constructors of others may call us before ours runs, found when it is needed. */
@@ -107,11 +111,13 @@ static void arm(const char *text);
 static bool meets(enum kind kind);
 static _Noreturn void die(void);
 static bool is_below_root(const char *name);
+static const char *absolute(int directory, const char *name, char room[PATH_MAX]);
 static uint32_t described(int fd);
 static void begin(struct call *call, const char *text, const void *data);
 static int64_t end(struct call *call, int64_t result);
-static int on_name(const char *name, int modes, mode_t permissions);
-static int on_names(enum kind kind, const char *first, const char *second, long number, const long arguments[5]);
+static int on_name(int directory, const char *name, int modes, mode_t permissions, const struct open_how *how);
+static int on_names(enum kind kind, int first_directory, const char *first, int second_directory, const char *second,
+                    long number, const long arguments[5]);
 static int on_descriptor(enum kind kind, int fd, long number, off_t length);
 static ssize_t transfer(enum kind kind, int fd, const struct iovec *parts, int count, off_t position, int modes);
 static ssize_t move(enum kind kind, int fd, const struct iovec *parts, int count, off_t position, int modes);
@@ -140,8 +146,7 @@ int openat(int directory, const char *name, int modes, ...)
     va_start(more, modes);
     mode_t permissions = modes & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
     va_end(more);
-    if (name[0] == '/' || directory == AT_FDCWD) return on_name(name, modes, permissions);
-    return (int)system_call(SYS_openat, directory, name, modes, permissions);
+    return on_name(directory, name, modes, permissions, NULL);
 }
 int openat64(int directory, const char *name, int modes, ...) __attribute__((alias("openat")));
 
@@ -151,13 +156,13 @@ int open(const char *name, int modes, ...)
     va_start(more, modes);
     mode_t permissions = modes & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
     va_end(more);
-    return on_name(name, modes, permissions);
+    return on_name(AT_FDCWD, name, modes, permissions, NULL);
 }
 int open64(const char *name, int modes, ...) __attribute__((alias("open")));
 
 int creat(const char *name, mode_t permissions)
 {
-    return on_name(name, O_WRONLY | O_CREAT | O_TRUNC, permissions);
+    return on_name(AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC, permissions, NULL);
 }
 int creat64(const char *name, mode_t permissions) __attribute__((alias("creat")));
 
@@ -232,14 +237,20 @@ int ftruncate(int fd, off_t length)
 }
 int ftruncate64(int fd, off_t length) __attribute__((alias("ftruncate")));
 
+int fchmod(int fd, mode_t permissions)
+{
+    return on_descriptor(CHANGE_MODE, fd, SYS_fchmod, (off_t)permissions);
+}
+
 int rename(const char *from, const char *to)
 {
-    return on_names(RENAME, from, to, SYS_renameat2, (long[]){AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0});
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int modes)
 {
-    return on_names(RENAME, from, to, SYS_renameat2, (long[]){from_directory, (long)from, to_directory, (long)to, modes});
+    const long arguments[] = {from_directory, (long)from, to_directory, (long)to, modes};
+    return on_names(RENAME, from_directory, from, to_directory, to, SYS_renameat2, arguments);
 }
 
 int renameat(int from_directory, const char *from, int to_directory, const char *to)
@@ -249,36 +260,38 @@ int renameat(int from_directory, const char *from, int to_directory, const char 
 
 int link(const char *from, const char *to)
 {
-    return on_names(LINK, from, to, SYS_linkat, (long[]){AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0});
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int linkat(int from_directory, const char *from, int to_directory, const char *to, int modes)
 {
-    return on_names(LINK, from, to, SYS_linkat, (long[]){from_directory, (long)from, to_directory, (long)to, modes});
+    const long arguments[] = {from_directory, (long)from, to_directory, (long)to, modes};
+    return on_names(LINK, from_directory, from, to_directory, to, SYS_linkat, arguments);
 }
 
 int unlink(const char *name)
 {
-    return on_names(UNLINK, name, NULL, SYS_unlinkat, (long[]){AT_FDCWD, (long)name, 0, 0, 0});
+    return unlinkat(AT_FDCWD, name, 0);
 }
 
 int unlinkat(int directory, const char *name, int modes)
 {
     enum kind kind = modes & AT_REMOVEDIR ? REMOVE_DIRECTORY : UNLINK;
-    return on_names(kind, name, NULL, SYS_unlinkat, (long[]){directory, (long)name, modes, 0, 0});
+    return on_names(kind, directory, name, 0, NULL, SYS_unlinkat, (long[]){directory, (long)name, modes, 0, 0});
 }
 
 int mkdir(const char *name, mode_t permissions)
 {
-    return on_names(MAKE_DIRECTORY, name, NULL, SYS_mkdirat, (long[]){AT_FDCWD, (long)name, permissions, 0, 0});
+    const long arguments[] = {AT_FDCWD, (long)name, permissions, 0, 0};
+    return on_names(MAKE_DIRECTORY, AT_FDCWD, name, 0, NULL, SYS_mkdirat, arguments);
 }
 
 int rmdir(const char *name)
 {
-    return on_names(REMOVE_DIRECTORY, name, NULL, SYS_unlinkat, (long[]){AT_FDCWD, (long)name, AT_REMOVEDIR, 0, 0});
+    return unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
-/* Some of libuv's closes come this way, and what the native addon writes with RWF_DSYNC. */
+/* Some of libuv's closes come this way, and of the native addon what it writes with RWF_DSYNC, and openat2. */
 long syscall(long number, ...)
 {
     va_list more;
@@ -290,46 +303,66 @@ long syscall(long number, ...)
     /* The kernel takes the position in two halves; on 64 bits, the first one is all of it. */
     if (number == SYS_pwritev2)
         return pwritev2((int)values[0], (const struct iovec *)values[1], (int)values[2], values[3], (int)values[5]);
+    if (number == SYS_openat2) {
+        const struct open_how *how = (const struct open_how *)values[2];
+        return on_name((int)values[0], (const char *)values[1], (int)how->flags, (mode_t)how->mode, how);
+    }
     return system_call(number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
 /* What they have in common. */
 
-static int on_name(const char *name, int modes, mode_t permissions)
+/* By openat2 if it says how. */
+static int open_it(int directory, const char *name, int modes, mode_t permissions, const struct open_how *how)
 {
-    if (!is_below_root(name)) {
-        int fd = (int)system_call(SYS_openat, AT_FDCWD, name, modes, permissions);
+    if (how) return (int)system_call(SYS_openat2, directory, name, how, sizeof *how);
+    return (int)system_call(SYS_openat, directory, name, modes, permissions);
+}
+
+static int on_name(int directory, const char *name, int modes, mode_t permissions, const struct open_how *how)
+{
+    char room[PATH_MAX];
+    const char *path = absolute(directory, name, room);
+    if (!is_below_root(path)) {
+        int fd = open_it(directory, name, modes, permissions, how);
         bool is_log = log_path && (modes & O_ACCMODE) == O_WRONLY && strcmp(name, log_path) == 0;
         if (fd >= 0 && fd < DESCRIPTORS) description_of[fd] = is_log ? NOTES : 0;
         return fd;
     }
     struct call call = {.entry = {.kind = modes & O_CREAT ? CREATE : OPEN, .modes = (uint32_t)modes}};
-    call.entry.text_bytes = (uint32_t)strlen(name);
-    begin(&call, name, NULL);
-    int fd = call.action == FAIL ? -1 : (int)system_call(SYS_openat, AT_FDCWD, name, modes, permissions);
+    call.entry.text_bytes = (uint32_t)strlen(path);
+    begin(&call, path, NULL);
+    int fd = call.action == FAIL ? -1 : open_it(directory, name, modes, permissions, how);
     if (fd >= DESCRIPTORS) give_up("too many open files");
     if (call.action == FAIL_AFTER && fd >= 0) {
         system_call(SYS_close, fd);
     } else if (fd >= 0) {
         struct statx facts = {0};
-        statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &facts);
+        statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME | STATX_MODE, &facts);
         call.entry.inode = facts.stx_ino;
         call.entry.birth_time = facts.stx_btime.tv_sec * INT64_C(1000000000) + facts.stx_btime.tv_nsec;
+        call.entry.length = facts.stx_mode & 07777;
         pthread_mutex_lock(&mutex);
         call.entry.description = description_of[fd] = ++descriptions;
+        path_of[fd] = strdup(path);
+        if (!path_of[fd]) give_up("no memory");
         pthread_mutex_unlock(&mutex);
     }
     return (int)end(&call, fd);
 }
 
 /* Calls on names, but open. */
-static int on_names(enum kind kind, const char *first, const char *second, long number, const long arguments[5])
+static int on_names(enum kind kind, int first_directory, const char *first, int second_directory, const char *second,
+                    long number, const long arguments[5])
 {
     struct call call = {.entry = {.kind = (uint8_t)kind}};
-    bool is_recorded = is_below_root(first) || (second && is_below_root(second));
+    char first_room[PATH_MAX], second_room[PATH_MAX];
+    const char *from = absolute(first_directory, first, first_room);
+    const char *to = second ? absolute(second_directory, second, second_room) : NULL;
+    bool is_recorded = is_below_root(from) || (to && is_below_root(to));
     if (is_recorded) {
         char text[2 * PATH_MAX];
-        int length = snprintf(text, sizeof text, "%s%c%s", first, '\0', second ? second : "");
+        int length = snprintf(text, sizeof text, "%s%c%s", from, '\0', to ? to : "");
         if (length < 0 || (size_t)length >= sizeof text) give_up("a name is too long");
         call.entry.text_bytes = (uint32_t)length;
         begin(&call, text, NULL);
@@ -346,7 +379,11 @@ static int on_descriptor(enum kind kind, int fd, long number, off_t length)
     struct call call = {.entry = {.kind = (uint8_t)kind, .description = described(fd), .length = length}};
     bool is_recorded = call.entry.description != 0 && call.entry.description != NOTES;
     if (is_recorded) begin(&call, NULL, NULL);
-    if (kind == CLOSE && call.entry.description) description_of[fd] = 0;
+    if (kind == CLOSE && call.entry.description) {
+        description_of[fd] = 0;
+        free(path_of[fd]);
+        path_of[fd] = NULL;
+    }
     long result = call.action == FAIL && kind != CLOSE ? -1 : system_call(number, fd, length);
     return (int)(is_recorded ? end(&call, result) : result);
 }
@@ -494,6 +531,22 @@ static _Noreturn void die(void)
 static bool is_below_root(const char *name)
 {
     return root && strncmp(name, root, root_length) == 0 && (name[root_length] == '/' || name[root_length] == '\0');
+}
+
+/* The name as it is, or as it leads on from what is open below the root, without a '/.' at its end. */
+static const char *absolute(int directory, const char *name, char room[PATH_MAX])
+{
+    static const char by_descriptor[] = "/proc/self/fd/";
+    char *rest = NULL;
+    if (strncmp(name, by_descriptor, sizeof by_descriptor - 1) == 0)
+        directory = (int)strtol(name + sizeof by_descriptor - 1, &rest, 10);
+    else if (name[0] == '/')
+        return name;
+    if (directory < 0 || directory >= DESCRIPTORS || !path_of[directory]) return name;
+    int length = snprintf(room, PATH_MAX, "%s%s%s", path_of[directory], rest ? "" : "/", rest ? rest : name);
+    if (length < 0 || length >= PATH_MAX) give_up("a name is too long");
+    if (length > 2 && strcmp(room + length - 2, "/.") == 0) room[length - 2] = '\0';
+    return room;
 }
 
 static uint32_t described(int fd)

@@ -59,7 +59,7 @@ export class Recording {
   readonly #fault: string | undefined
 
   /** Makes the root, in a directory without links in its path. The fault is there from the beginning on (faults.ts). */
-  constructor(library: string, directory: string, name: string, { engine }: Variant, fault?: string) {
+  constructor(library: string, directory: string, name: string, { engine }: Pick<Variant, 'engine'>, fault?: string) {
     this.#library = library
     this.#engine = engine
     this.#fault = fault

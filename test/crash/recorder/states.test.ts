@@ -7,7 +7,7 @@ import { unavailable } from '../../support/unavailable.js'
 import { RWF_DSYNC } from './history.js'
 import type { Call, Kind } from './log.js'
 import { buildRecorder, makeQuickDirectory, whyNoRecorder } from './recorder.js'
-import { checkStates, record, STATES_A_RECORDING } from './states.js'
+import { checkStates, judgeOfJournal, record, STATES_A_RECORDING } from './states.js'
 import { nameOf, type Variant, VARIANTS, variantOf } from './variant.js'
 
 const STATES = 1000
@@ -83,7 +83,7 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
       const variant = variantOf(seed)
       const log = await record(library, directory, seed, variant)
       assert.ok(!log.calls.some((call) => call.hasMemoryChanged), 'D4b: the memory of an unfinished write changed')
-      const checked = await checkStates(log, directory, seed, STATES_A_RECORDING, variant)
+      const checked = await checkStates(log, seed, STATES_A_RECORDING, judgeOfJournal(log, directory, variant))
       assert.equal(checked.bad, undefined, `${repeat(seed)}\n${checked.bad}`)
       states += checked.states
     }
@@ -93,7 +93,7 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
     if (reason !== undefined) return unavailable(context, reason)
     const variant = variantOf(firstSeed)
     const log = await record(library, directory, firstSeed, variant, 'hasty')
-    const { bad } = await checkStates(log, directory, firstSeed, STATES_A_RECORDING, variant)
+    const { bad } = await checkStates(log, firstSeed, STATES_A_RECORDING, judgeOfJournal(log, directory, variant))
     assert.match(bad ?? '', /D2/u, `seed ${firstSeed}`)
   })
 
@@ -106,7 +106,12 @@ suite('crash states of what a real process did', { timeout: 600_000 }, () => {
       for (let seed = firstSeed; seed < firstSeed + SEEDS_OF_OMISSION && bad === undefined; seed++) {
         const log = await record(library, directory, seed, variant)
         const lacking = { ...log, calls: leaveOut(log.calls) }
-        const checked = await checkStates(lacking, directory, seed, STATES_A_RECORDING, variant)
+        const checked = await checkStates(
+          lacking,
+          seed,
+          STATES_A_RECORDING,
+          judgeOfJournal(lacking, directory, variant),
+        )
         bad = checked.bad
         states += checked.states
       }

@@ -25,14 +25,27 @@ export async function record(
   variant: Variant,
   ...words: readonly string[]
 ): Promise<Log> {
-  const recording = new Recording(library, directory, `recorded-${seed}-${words.length}`, variant)
   // Long enough for the mark to be written while the journal is open.
-  const command = [childPath, recording.root, String(seed), variant.mode, '120', '12', ...words]
-  await run(process.execPath, command, { env: { ...process.env, ...recording.environment }, timeout: 60_000 })
-  const log = parseLog(readFileSync(recording.log))
-  rmSync(recording.root, { recursive: true })
-  rmSync(recording.log)
+  const rest = [String(seed), variant.mode, '120', '12', ...words]
+  const name = `recorded-${seed}-${words.length}`
+  const { log } = await recordProgram(library, directory, name, variant, (root) => [childPath, root, ...rest])
   return log
+}
+
+/** Runs a program of Node on a new directory, of this name, and returns what it did there, and where that was. */
+export async function recordProgram(
+  library: string,
+  directory: string,
+  name: string,
+  engine: Pick<Variant, 'engine'>,
+  prepare: (root: string) => readonly string[],
+): Promise<{ readonly root: string; readonly log: Log }> {
+  const { root, log: path, environment } = new Recording(library, directory, name, engine)
+  await run(process.execPath, prepare(root), { env: { ...process.env, ...environment }, timeout: 60_000 })
+  const log = parseLog(readFileSync(path))
+  rmSync(root, { recursive: true })
+  rmSync(path)
+  return { root, log }
 }
 
 const run = promisify(execFile)
@@ -46,29 +59,39 @@ export interface Checked {
   readonly bad: string | undefined
 }
 
+/** What must be true of the states of one log. */
+export interface StateJudge {
+  /** How much must be there if the power goes in front of this entry: less in one state than in another of the same files. */
+  expectedAt(at: number): number
+  /** Throws a Violation, or a FsysError. `kind`: a kill leaves all that was written. */
+  check(state: CrashState, crash: { readonly kind: 'power-cut' | 'kill'; readonly at: number }): Promise<void>
+}
+
+/** Whether a journal keeps what it promises. */
+export function judgeOfJournal({ notes }: Log, directory: string, { mode }: Variant): StateJudge {
+  return {
+    expectedAt: (at) => modelOf(notes, at).confirmedLsn,
+    check: (state, { kind, at }) =>
+      checkState(join(directory, 'state'), state, modelOf(notes, at), { kind, at, direct: mode === 'direct' }),
+  }
+}
+
 /**
  * Builds crash states of what a log says and checks each: at every point of it such that nothing survives that is not
  * certain, and everything, and then by chance, more of them where there is more to lose. No two have the same files and the
- * same records to be there. Stops at the first that breaks a promise.
+ * same to be there. Stops at the first that breaks a promise.
  */
-export async function checkStates(
-  log: Log,
-  directory: string,
-  seed: number,
-  count: number,
-  { mode }: Variant,
-): Promise<Checked> {
+export async function checkStates(log: Log, seed: number, count: number, judge: StateJudge): Promise<Checked> {
   const history = historyOf(log)
   const seen = new Set<string>()
-  const confirmed = new Map(history.points.map((at) => [at, modelOf(log.notes, at).confirmedLsn]))
+  const expected = new Map(history.points.map((at) => [at, judge.expectedAt(at)]))
   for (const { at, luck, sectorBytes } of draws(history, seededRandom(seed))) {
     const state = stateAt(history, at, luck, sectorBytes)
-    const key = `${digestOf(state)} ${confirmed.get(at)}`
+    const key = `${digestOf(state)} ${expected.get(at)}`
     if (seen.has(key)) continue
     seen.add(key)
     try {
-      const kind = luck === EVERYTHING ? 'kill' : 'power-cut'
-      await checkState(join(directory, 'state'), state, modelOf(log.notes, at), { kind, at, direct: mode === 'direct' })
+      await judge.check(state, { kind: luck === EVERYTHING ? 'kill' : 'power-cut', at })
     } catch (error) {
       if (!(error instanceof Violation || error instanceof FsysError)) throw error
       const where = `a power cut in front of entry ${at} of ${log.entryCount}, sectors of ${sectorBytes}`
@@ -102,6 +125,7 @@ const DRAWS_MAX = 20_000
 
 function digestOf(state: CrashState): string {
   const hash = createHash('sha1')
-  for (const [path, { bytes }] of state) hash.update(`${path} ${bytes.length} `).update(bytes)
+  for (const [path, { bytes, permissions }] of state)
+    hash.update(`${path} ${permissions} ${bytes.length} `).update(bytes)
   return hash.digest('hex')
 }

@@ -4,11 +4,14 @@ import { basename, dirname, join } from 'node:path'
 import type { Call, Kind } from './log.js'
 
 /** Calls that neither change a file nor read what it holds; the recorder need not hear them. */
-const HARMLESS = new Set(['readlink', 'statx', 'fstat', 'newfstatat', 'access', 'getdents64', 'fcntl', 'lseek'])
+const HARMLESS = new Set(
+  'readlink statx fstat newfstatat access getdents64 fcntl lseek statfs fstatfs sync_file_range'.split(' '),
+)
 
 /** By the kernel's names. The recorder makes some calls in a newer form than it was asked for. */
 const KIND_OF: Readonly<Record<string, Kind>> = {
   openat: 'open',
+  openat2: 'open',
   pread64: 'read',
   read: 'read',
   preadv: 'read',
@@ -24,26 +27,72 @@ const KIND_OF: Readonly<Record<string, Kind>> = {
   linkat: 'link',
   unlinkat: 'unlink',
   mkdirat: 'makeDirectory',
+  fchmod: 'changeMode',
   close: 'close',
 }
 
-/** Options for strace, with which `readTraces` understands it: one file a thread, the paths of descriptors, next to no data. */
+/** Options for strace, with which `readTraces` understands it: one file a thread, the time, the paths of descriptors, next to no data. */
 export function straceOptions(prefix: string): string[] {
-  return ['-ff', '--seccomp-bpf', '-y', '-s', '1', '-e', 'trace=%file,%desc', '-o', prefix]
+  return ['-ff', '-ttt', '--seccomp-bpf', '-y', '-s', '1', '-e', 'trace=%file,%desc', '-o', prefix]
 }
 
 /** For each thread, a line a call that touched something below the root, in order. */
 export function readTraces(prefix: string, root: string): Map<number, string[]> {
+  const traces = readdirSync(dirname(prefix))
+    .filter((name) => name.startsWith(`${basename(prefix)}.`))
+    .map((name) => ({
+      thread: Number(name.split('.').at(-1)),
+      text: readFileSync(join(dirname(prefix), name), 'utf8'),
+    }))
+  const opened = traces.flatMap(({ text }) => opensOf(text)).toSorted((one, other) => one.time - other.time)
   const threads = new Map<number, string[]>()
-  for (const name of readdirSync(dirname(prefix))) {
-    if (!name.startsWith(`${basename(prefix)}.`)) continue
-    const lines = readFileSync(join(dirname(prefix), name), 'utf8').split('\n')
+  for (const { thread, text } of traces) {
+    const lines = text.split('\n').filter((line) => !isOfListing(line, opened))
     const calls = lines
+      .map((line) => withoutDescriptors(line, opened))
       .filter((line) => line.includes(`"${root}`) || line.includes(`<${root}`))
       .flatMap((line) => lineOfTrace(line) ?? [])
-    if (calls.length > 0) threads.set(Number(name.split('.').at(-1)), calls)
+    if (calls.length > 0) threads.set(thread, calls)
   }
   return threads
+}
+
+/** What a descriptor led to, from when on. */
+interface Opened {
+  readonly time: number
+  readonly descriptor: string
+  readonly path: string
+  /** By opendir, to list a directory: the C library does that by itself, and the recorder need not hear it. */
+  readonly isListing: boolean
+}
+
+/** The flags that opendir opens with, and nobody else. */
+const OF_OPENDIR = 'O_NONBLOCK|O_CLOEXEC|O_DIRECTORY'
+
+function opensOf(text: string): Opened[] {
+  const pattern = /^(?<time>[\d.]+) openat2?\((?<words>.*) = (?<descriptor>\d+)<(?<path>[^>]*)>/gmu
+  return Array.from(text.matchAll(pattern), ({ groups }) => {
+    const { time = '', words = '', descriptor = '', path = '' } = groups ?? {}
+    return { time: Number(time), descriptor, path, isListing: words.includes(OF_OPENDIR) }
+  })
+}
+
+function isOfListing(line: string, opened: readonly Opened[]): boolean {
+  const { time = '', name, words = '' } = /^(?<time>[\d.]+) (?<name>\w+)\((?<words>.*)/u.exec(line)?.groups ?? {}
+  if (name === 'openat') return words.includes(OF_OPENDIR)
+  return name === 'close' && lastOpened(opened, time, words.split('<', 1)[0])?.isListing === true
+}
+
+function lastOpened(opened: readonly Opened[], time: string, descriptor: string | undefined): Opened | undefined {
+  return opened.findLast((open) => open.time < Number(time) && open.descriptor === descriptor)
+}
+
+/** The line without its time, and with paths for '/proc/self/fd/7'. */
+function withoutDescriptors(line: string, opened: readonly Opened[]): string {
+  const { time = '', call = '' } = /^(?<time>[\d.]+) (?<call>.*)/u.exec(line)?.groups ?? {}
+  return call.replaceAll(/\/proc\/self\/fd\/(?<descriptor>\d+)/gu, (whole, descriptor) => {
+    return lastOpened(opened, time, descriptor)?.path ?? whole
+  })
 }
 
 function lineOfTrace(line: string): string | undefined {
@@ -55,13 +104,26 @@ function lineOfTrace(line: string): string | undefined {
   // The first one runs the process.
   if (HARMLESS.has(name) || name === 'execve') return undefined
   const kind = KIND_OF[name] ?? `an unknown call, ${name},`
-  const names = [...words.matchAll(/"(?<path>\/[^"]*)"/gu)].map(({ groups }) => groups?.['path'] as string)
-  const path = /^\d+<(?<path>[^>]*)>/u.exec(words)?.groups?.['path'] ?? names[0] ?? ''
+  const opened = /^\d+<(?<path>[^>]*)>/u.exec(words)?.groups?.['path'] ?? ''
+  const [path = opened, to] = ON_NAMES.has(kind) ? namesIn(words) : []
   const [length, position] = numbersOf(words)
   if (kind === 'read' || kind === 'write')
     return lineOf(kind, path, undefined, `${length} at ${position}`, Number(result))
   if (kind === 'truncate') return lineOf(kind, path, undefined, `to ${length}`, Number(result))
-  return lineOf(kind, path, names[1], '', Number.parseInt(result, 10))
+  if (kind === 'changeMode')
+    return lineOf(kind, path, undefined, `to ${Number.parseInt(length ?? '', 8)}`, Number(result))
+  return lineOf(kind, path, to, '', Number.parseInt(result, 10))
+}
+
+const ON_NAMES: ReadonlySet<string> = new Set(['open', 'rename', 'link', 'unlink', 'makeDirectory'])
+
+/** Those that follow the descriptor of a directory, as absolute ones. */
+function namesIn(words: string): string[] {
+  const pattern = /(?:\d+|AT_FDCWD)<(?<base>[^>]*)>, "(?<name>[^"]*)"/gu
+  return Array.from(words.matchAll(pattern), ({ groups }) => {
+    const { base = '', name = '' } = groups ?? {}
+    return (name.startsWith('/') ? name : `${base}/${name}`).replace(/\/\.$/u, '')
+  })
 }
 
 /** The length and the position, where there are such. */
@@ -82,7 +144,7 @@ export function linesOfCalls(calls: readonly Call[]): Map<number, string[]> {
     const lines = threads.get(thread) ?? []
     threads.set(thread, lines)
     if (kind === 'read' || kind === 'write') lines.push(lineOf(kind, path, to, `${length} at ${position}`, result))
-    else if (kind === 'truncate') lines.push(lineOf(kind, path, to, `to ${length}`, result))
+    else if (kind === 'truncate' || kind === 'changeMode') lines.push(lineOf(kind, path, to, `to ${length}`, result))
     else lines.push(lineOf(kind === 'create' ? 'open' : kind, path, to, '', result))
   }
   return threads
