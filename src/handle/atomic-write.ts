@@ -1,7 +1,7 @@
 import { FsysError, errnoOf, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
-import { keepAttributes, type KeptAttributes } from './attributes.js'
+import { firstPermissions, keepAttributes, keepRights, type KeptAttributes, NOTHING_KEPT } from './attributes.js'
 import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
@@ -100,20 +100,23 @@ export function* makeDraft(
   yield* context.sweeper.sweepOnce(directory)
   const { owners } = context.storage
   const draft = draftName(owners.self(), owners.token())
-  // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). Bits for
-  // another owner's group wait until it is that owner's.
   const keepsAll = keeps === 'attributes'
-  const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777
+  const old = facts && (yield* context.attributes.look(directory, name, facts, keepsAll))
+  const permissions = old === undefined ? mode : keepsAll ? 0o600 : firstPermissions(old)
   const file = yield* call(directory, 'open', draft, 'create', permissions)
   try {
     const made = yield* call(file, 'stat')
-    // The umask may have taken bits away. They are given before there is any content.
-    let hasNewAttributes = facts !== undefined && made.permissions !== permissions
-    if (hasNewAttributes) yield* call(file, 'setPermissions', permissions)
+    let hasNewAttributes = false
+    if (old !== undefined && !keepsAll) {
+      // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like), and
+      // has them before there is any content.
+      hasNewAttributes = (yield* keepRights(file, made, old, old.facts.permissions & 0o777)).areNew
+    }
     yield* fill(file, draft, made)
     let kept: KeptAttributes = NOTHING_KEPT
-    if (keepsAll && facts !== undefined) {
-      kept = yield* keepAttributes(file, facts)
+    if (old !== undefined && keepsAll) {
+      // Rights of another owner wait until it is that owner's.
+      kept = yield* keepAttributes(file, old, context.attributes)
       hasNewAttributes = true
     }
     yield* context.durability.sync(file, directory, made, hasNewAttributes)
@@ -125,8 +128,6 @@ export function* makeDraft(
     throw error
   }
 }
-
-const NOTHING_KEPT: KeptAttributes = { owner: false }
 
 /** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
 export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {

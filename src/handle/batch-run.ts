@@ -124,7 +124,7 @@ class BatchRun {
         if (outcome === 'replaced') this.#states[index] = 'done'
         else if (outcome instanceof Error) this.#fail(index, outcome)
       }
-      return chunk.filter((_, at) => outcomes[at] === 'not-a-file')
+      return chunk.filter((_, at) => outcomes[at] === 'not-plain')
     } catch (error) {
       for (const index of chunk) this.#fail(index, error)
       return []

@@ -1,4 +1,5 @@
 import type { Storage } from '../storage/storage.js'
+import type { AttributeKeeper } from './attributes.js'
 import type { Durability } from './durability.js'
 import type { Scope } from './scope.js'
 import type { Sweeper } from './sweeper.js'
@@ -9,5 +10,6 @@ export interface HandleContext {
   readonly scope: Scope
   readonly sweeper: Sweeper
   readonly durability: Durability
+  readonly attributes: AttributeKeeper
   readonly batchConcurrency: number
 }

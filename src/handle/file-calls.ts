@@ -33,8 +33,11 @@ type Path = string | URL
 export abstract class FileCalls extends HandleLife {
   /**
    * Replaces a file, or makes it: atomically, so that everybody, also after a crash, sees the old content or the new one and
-   * never a mixture; and durably: when it resolves, the new content survives power loss. The replaced file keeps its
-   * permission bits; its owner and its times are new, and other hard links keep the old content.
+   * never a mixture; and durably: when it resolves, the new content survives power loss.
+   *
+   * The replaced file keeps its permission bits, its group where that is permitted, and with the native addon its access
+   * control list (`keepsAttributes`). What of these cannot be kept makes the bits narrower, so that nobody can read it who
+   * could not before. Its owner, its times and other extended attributes are new, and other hard links keep the old content.
    *
    * Bytes must not change until it has resolved. What comes in pieces is taken as fast as it can be written.
    *
@@ -51,8 +54,10 @@ export abstract class FileCalls extends HandleLife {
   }
 
   /**
-   * As `write`, and the new file also keeps the owner of the old one, where that is permitted (what it resolves to says
-   * whether), all its mode bits, and its times. Extended attributes and access control lists are not kept.
+   * As `write`, and the new file also keeps the owner of the old one and its extended attributes, where that is permitted
+   * (what it resolves to says whether), all its mode bits, and its times. Extended attributes take the native addon
+   * (`keepsAttributes`), and are those named user.*, and where they may be given trusted.* and security.*, but for hashes and
+   * signatures of the old content (security.ima, security.evm). ERR_FSYS_NO_SPACE: there is no room for them.
    */
   async writeCopy(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<KeptAttributes> {
     return await this.wait('write', path, this.#replace('writeCopy', path, data, options))
@@ -104,7 +109,8 @@ export abstract class FileCalls extends HandleLife {
 
   /**
    * Copies a file, atomically and durably as `write` does; a new file gets the permission bits of the source, one that is
-   * replaced keeps its own. Resolves to how much that was, and what it was copied by: reflinks where the file system has
+   * replaced keeps its own. Of a source with an access control list, only what the group and others may both do: the other
+   * bits are the list's mask. The list and extended attributes stay with the source, as with `cp`. Resolves to how much that was, and what it was copied by: reflinks where the file system has
    * them, else within the kernel, else by reading and writing.
    */
   async copy(from: Path, to: Path, options: { readonly signal?: AbortSignal } = {}): Promise<Copied> {
