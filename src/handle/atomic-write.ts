@@ -17,8 +17,8 @@ export interface ReplaceOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What fills a draft. */
-export type FillDraft = (file: StorageFile, draft: string, facts: FileFacts) => Steps<void>
+/** What fills a draft, and ends with how much that was. */
+export type FillDraft = (file: StorageFile, draft: string, facts: FileFacts) => Steps<number>
 
 /** Replaces what a path leads to. The source is told when nobody wants more of it. */
 export function* replacePath(
@@ -26,7 +26,7 @@ export function* replacePath(
   path: string | URL,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<KeptAttributes> {
+): Steps<Replaced> {
   return yield* withSource(source, options.signal, (ending) =>
     atPlace(context.scope, context.scope.settle(path), 'follow', (place) =>
       replaceFile(context, place, ending, options),
@@ -57,18 +57,24 @@ export function* replaceFile(
   place: Place,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<KeptAttributes> {
-  const { draft, kept } = yield* writeDraft(context, place, source, options)
+): Steps<Replaced> {
+  const { draft, ...replaced } = yield* writeDraft(context, place, source, options)
   yield* publishDraft(place, draft, options.signal)
   yield* confirmNames(context, place.directory, place.name)
-  return kept
+  return replaced
+}
+
+/** What has become of a file. */
+export interface Replaced {
+  /** How much it holds. */
+  readonly bytes: number
+  readonly kept: KeptAttributes
 }
 
 /** A file that waits for its name. */
-export interface Draft {
+export interface Draft extends Replaced {
   /** Its name until then, in the same directory. */
   readonly draft: string
-  readonly kept: KeptAttributes
 }
 
 /** The first step: writes and syncs a draft, which nobody takes for the file yet. */
@@ -81,8 +87,9 @@ export function writeDraft(
   return makeDraft(context, place, options, function* fill(file, name, facts) {
     const direct = yield* context.durability.openDirect(place.directory, name, facts)
     try {
-      const { notDirect } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
+      const { notDirect, bytes } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
       if (notDirect !== undefined) context.durability.fallBack(place.directory, facts, notDirect)
+      return bytes
     } finally {
       if (direct !== undefined) yield* closeQuietly(direct)
     }
@@ -112,7 +119,7 @@ export function* makeDraft(
       // has them before there is any content.
       hasNewAttributes = (yield* keepRights(file, made, old, old.facts.permissions & 0o777)).areNew
     }
-    yield* fill(file, draft, made)
+    const bytes = yield* fill(file, draft, made)
     let kept: KeptAttributes = NOTHING_KEPT
     if (old !== undefined && keepsAll) {
       // Rights of another owner wait until it is that owner's.
@@ -121,7 +128,7 @@ export function* makeDraft(
     }
     yield* context.durability.sync(file, directory, made, hasNewAttributes)
     yield* call(file, 'close')
-    return { draft, kept }
+    return { draft, bytes, kept }
   } catch (error) {
     yield* closeQuietly(file)
     yield* discardDraft(directory, draft)

@@ -38,6 +38,7 @@ export function copyToPlace(context: HandleContext, source: Place, target: Place
     const options = { mode: isMask ? withoutGroup(permissions) : permissions & 0o777, signal }
     const { draft } = yield* makeDraft(context, target, options, function* fill(to) {
       copied = yield* copyContent(file, to, () => checkSignal(signal))
+      return copied.bytes
     })
     yield* publishDraft(target, draft, signal)
     return copied

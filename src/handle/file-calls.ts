@@ -1,7 +1,7 @@
 import { checkBytes, encodeText, wholeNumber } from '../checks.js'
 import type { Steps } from '../storage/steps.js'
 import type { FileFacts } from '../storage/storage.js'
-import { replacePath } from './atomic-write.js'
+import { type Replaced, replacePath } from './atomic-write.js'
 import type { KeptAttributes } from './attributes.js'
 import { copyFile, type Copied } from './copy-file.js'
 import {
@@ -17,6 +17,7 @@ import { findFacts, readFile, readRange, statPath } from './file-reads.js'
 import { HandleLife } from './handle-life.js'
 import { deleteFile, renamePath } from './names.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
+import { COPIED, READ, WRITTEN, WRITTEN_COPY, MOVED } from './outcome.js'
 import { type Data, sourceOf, type StreamedData } from './source.js'
 
 type Path = string | URL
@@ -45,12 +46,12 @@ export abstract class FileCalls extends HandleLife {
    * thrown, and the signal's reason, come as they are.
    */
   async write(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<void> {
-    await this.wait('write', path, this.#replace('write', path, data, options))
+    await this.wait('write', path, this.#replace('write', path, data, options), WRITTEN)
   }
 
   /** As `write`, blocking: no async iterable, and no signal. */
   writeSync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): void {
-    this.block('write', path, this.#replace('writeSync', path, data, options))
+    this.block('write', path, this.#replace('writeSync', path, data, options), WRITTEN)
   }
 
   /**
@@ -60,11 +61,11 @@ export abstract class FileCalls extends HandleLife {
    * signatures of the old content (security.ima, security.evm). ERR_FSYS_NO_SPACE: there is no room for them.
    */
   async writeCopy(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<KeptAttributes> {
-    return await this.wait('write', path, this.#replace('writeCopy', path, data, options))
+    return await this.wait('write', path, this.#replace('writeCopy', path, data, options), WRITTEN_COPY)
   }
 
   writeCopySync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): KeptAttributes {
-    return this.block('write', path, this.#replace('writeCopySync', path, data, options))
+    return this.block('write', path, this.#replace('writeCopySync', path, data, options), WRITTEN_COPY)
   }
 
   /**
@@ -73,38 +74,38 @@ export abstract class FileCalls extends HandleLife {
    * each other. For records, use a journal.
    */
   async append(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): Promise<void> {
-    await this.wait('append to', path, this.#append('append', path, data, options))
+    await this.wait('append to', path, this.#append('append', path, data, options), MOVED)
   }
 
   appendSync(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): void {
-    this.block('append to', path, this.#append('appendSync', path, data, options))
+    this.block('append to', path, this.#append('appendSync', path, data, options), MOVED)
   }
 
   /** Writes into a file that is there, in place. Not atomic: a crash or an error can leave some of it old and some new. */
   async writeAt(path: Path, offset: number, data: Data): Promise<void> {
-    await this.wait('write into', path, this.#writeAt(path, offset, data))
+    await this.wait('write into', path, this.#writeAt(path, offset, data), MOVED)
   }
 
   writeAtSync(path: Path, offset: number, data: Data): void {
-    this.block('write into', path, this.#writeAt(path, offset, data))
+    this.block('write into', path, this.#writeAt(path, offset, data), MOVED)
   }
 
   /** All of a file. Of a file that is only ever replaced (`write`), that is one version of it. */
   async read(path: Path): Promise<Buffer> {
-    return await this.wait('read', path, readFile(this.context, this.settle(path)))
+    return await this.wait('read', path, readFile(this.context, this.settle(path)), READ)
   }
 
   readSync(path: Path): Buffer {
-    return this.block('read', path, readFile(this.context, this.settle(path)))
+    return this.block('read', path, readFile(this.context, this.settle(path)), READ)
   }
 
   /** So many bytes from an offset on; fewer where the file ends. */
   async readAt(path: Path, offset: number, length: number): Promise<Buffer> {
-    return await this.wait('read', path, this.#readAt(path, offset, length))
+    return await this.wait('read', path, this.#readAt(path, offset, length), READ)
   }
 
   readAtSync(path: Path, offset: number, length: number): Buffer {
-    return this.block('read', path, this.#readAt(path, offset, length))
+    return this.block('read', path, this.#readAt(path, offset, length), READ)
   }
 
   /**
@@ -116,11 +117,11 @@ export abstract class FileCalls extends HandleLife {
   async copy(from: Path, to: Path, options: { readonly signal?: AbortSignal } = {}): Promise<Copied> {
     const { signal } = settleWriteOptions('copy', options, ['signal'])
     const steps = copyFile(this.context, this.settle(from), this.settle(to), signal)
-    return await this.wait('copy', from, steps)
+    return await this.wait('copy', from, steps, COPIED)
   }
 
   copySync(from: Path, to: Path): Copied {
-    return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)))
+    return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)), COPIED)
   }
 
   /** Removes a file, or a symbolic link itself. Resolves to false if there was nothing. */
@@ -167,11 +168,11 @@ export abstract class FileCalls extends HandleLife {
 
   /** Writes zeros, past the end of the file too. Their room is taken. Not atomic. */
   async writeZeros(path: Path, offset: number, length: number): Promise<void> {
-    await this.wait('write zeros into', path, this.#writeZeros(path, offset, length))
+    await this.wait('write zeros into', path, this.#writeZeros(path, offset, length), MOVED)
   }
 
   writeZerosSync(path: Path, offset: number, length: number): void {
-    this.block('write zeros into', path, this.#writeZeros(path, offset, length))
+    this.block('write zeros into', path, this.#writeZeros(path, offset, length), MOVED)
   }
 
   /** Whether there is something at the path. A symbolic link that leads nowhere is nothing. */
@@ -222,23 +223,18 @@ export abstract class FileCalls extends HandleLife {
     this.block('sync', path, syncPath(this.context, this.settle(path)))
   }
 
-  #replace(
-    caller: string,
-    path: Path,
-    data: Data | StreamedData,
-    options: WriteOptions | undefined,
-  ): Steps<KeptAttributes> {
+  #replace(caller: string, path: Path, data: Data | StreamedData, options: WriteOptions | undefined): Steps<Replaced> {
     const settled = settleWriteOptions(caller, options, caller.endsWith('Sync') ? ['mode'] : undefined)
     const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
     return replacePath(this.context, path, sourceOf(data), { ...settled, keeps })
   }
 
-  #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {
+  #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<number> {
     const { mode } = settleWriteOptions(caller, options, ['mode'])
     return appendToFile(this.context, this.settle(path), bytesOf(data), mode)
   }
 
-  #writeAt(path: Path, offset: number, data: Data): Steps<void> {
+  #writeAt(path: Path, offset: number, data: Data): Steps<number> {
     return writeInFile(this.context, this.settle(path), checkOffset('offset', offset), bytesOf(data))
   }
 
@@ -252,7 +248,7 @@ export abstract class FileCalls extends HandleLife {
     return punchHoleInFile(this.context, this.settle(path), offset, length)
   }
 
-  #writeZeros(path: Path, offset: number, length: number): Steps<void> {
+  #writeZeros(path: Path, offset: number, length: number): Steps<number> {
     checkRange(offset, length)
     return writeZerosInFile(this.context, this.settle(path), offset, length)
   }

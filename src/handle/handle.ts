@@ -13,6 +13,7 @@ import { BatchCalls } from './batch-calls.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { type ChooseMethod, Durability } from './durability.js'
+import { HandleMeter } from './handle-meter.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -29,10 +30,11 @@ export function createHandle(options?: HandleOptions): Handle {
   const choose: ChooseMethod = (path, directIo) =>
     chooseMethod({ platform: process.platform, fileSystem: fileSystem(path), directIo }, method)
   const onFallback = mode === 'dev' ? warn : () => undefined
-  const durability = new Durability(choose, root ?? '.', onFallback)
+  const meter = new HandleMeter(storage.clock)
+  const durability = new Durability(choose, root ?? '.', meter, onFallback)
   const attributes = new AttributeKeeper(storage, onFallback)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
-  const context = { storage, scope, sweeper: new Sweeper(storage), durability, attributes, batchConcurrency }
+  const context = { storage, scope, sweeper: new Sweeper(storage), durability, meter, attributes, batchConcurrency }
   return new Handle(context, mode, options?.storage)
 }
 

@@ -14,7 +14,7 @@ export const handleMutants: readonly Mutant[] = [
     name: 'the directory of a file is not synced',
     breaks: 'F2',
     file: DURABILITY,
-    find: "    if (yield* call(directory, 'sync')) return\n",
+    find: "    if (yield* this.#meter.sync('directory', call(directory, 'sync'))) return\n",
     replace: '    if (directory) return\n',
     caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
   },

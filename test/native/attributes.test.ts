@@ -20,7 +20,7 @@ interface Bench {
   readonly from: string
   readonly to: string
   /** Gives `to` what `from` has, in both ways, and expects the same of both. */
-  copy(kind: number, path?: string, target?: number): Promise<number>
+  readonly copy: (kind: number, path?: string, target?: number) => Promise<number>
 }
 
 function benchFor(context: TestContext, directory: string = diskDirectory(context)): Bench | undefined {
