@@ -26,29 +26,40 @@ export interface OldFile {
 
 /** What a handle does about extended attributes, access control lists among them. Only the native addon knows of them. */
 export class AttributeKeeper {
-  /** Whether they are kept. */
-  readonly keeps: boolean
   readonly #onFallback: (reason: string) => void
+  #keeps: boolean
   #isTold = false
 
   /** `onFallback` is called once, when some may be lost. */
   constructor({ hasAttributes }: Pick<Storage, 'hasAttributes'>, onFallback: (reason: string) => void) {
-    this.keeps = hasAttributes
+    this.#keeps = hasAttributes
     this.#onFallback = onFallback
+  }
+
+  /** Whether they are kept. */
+  get keeps(): boolean {
+    return this.#keeps
   }
 
   /** What is known of a file before it is replaced; `keepsAll`: more than its rights is to be kept. */
   *look(directory: StorageDirectory, name: string, facts: FileFacts, keepsAll: boolean): Steps<OldFile> {
+    const hasList = (yield* this.hasList(directory, '.')) || (yield* this.hasList(directory, name))
     const { permissions } = facts
-    if (!this.keeps && (keepsAll || withoutGroup(permissions) !== (permissions & 0o777))) this.#tell()
-    const hasList =
-      this.keeps && ((yield* call(directory, 'hasAccessList', '.')) || (yield* call(directory, 'hasAccessList', name)))
+    if (!this.#keeps && (keepsAll || withoutGroup(permissions) !== (permissions & 0o777))) this.#tell()
     return { directory, name, facts, hasList }
   }
 
-  /** Whether the permission bits of a file say too much, as the group's are the mask of a list. */
-  *bitsAreMask({ directory, name }: Pick<OldFile, 'directory' | 'name'>): Steps<boolean> {
-    return this.keeps && (yield* call(directory, 'hasAccessList', name))
+  /** As of an open directory; false where nobody knows. */
+  *hasList(directory: StorageDirectory, name: string): Steps<boolean> {
+    if (!this.#keeps) return false
+    try {
+      return yield* call(directory, 'hasAccessList', name)
+    } catch (error) {
+      // File systems do not answer so: a sandbox forbids the call.
+      if (errnoOf(error) !== 'EPERM') throw error
+      this.#keeps = false
+      return false
+    }
   }
 
   #tell(): void {

@@ -34,7 +34,7 @@ export function copyToPlace(context: HandleContext, source: Place, target: Place
   return withFile(source, 'read', function* copyFrom(file, { permissions }) {
     let copied: Copied = { bytes: 0, primitive: 'reflink' }
     // The mask of a list is not what the group may do.
-    const isMask = yield* context.attributes.bitsAreMask(source)
+    const isMask = yield* context.attributes.hasList(source.directory, source.name)
     const options = { mode: isMask ? withoutGroup(permissions) : permissions & 0o777, signal }
     const { draft } = yield* makeDraft(context, target, options, function* fill(to) {
       copied = yield* copyContent(file, to, () => checkSignal(signal))

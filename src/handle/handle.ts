@@ -110,7 +110,8 @@ export class Handle extends BatchCalls {
 
   /**
    * Whether files that are replaced keep their access control lists, and by `writeCopy` all their extended attributes: that
-   * takes the native addon (`engineReason` says why it is not there). Where it is false they are lost, and nobody knows
+   * takes the native addon (`engineReason` says why it is not there), and no sandbox that forbids to ask, which the first
+   * replacement finds out. Where it is false they are lost, and nobody knows
    * whether there were any. Then the bits that a list leaves to the group as its mask become the group's own.
    */
   get keepsAttributes(): boolean {

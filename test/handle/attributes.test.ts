@@ -192,6 +192,23 @@ test('a copy of a file with a list gets no more for the group than others have: 
   assert.equal(disk.attributes('/data/copy').size, 0)
 })
 
+test('where a sandbox forbids to ask for lists, files are replaced as without the addon, and the handle says so', async () => {
+  const { disk, handle, permissions } = prepared()
+  disk.setPermissions('/data/a', 0o660)
+  disk.faults = ({ kind }) => (kind === 'hasAccessList' ? { error: 'EPERM' } : undefined)
+  assert.equal(handle.keepsAttributes, true)
+  await handle.write('a', 'new')
+  assert.equal(handle.keepsAttributes, false)
+  assert.equal(permissions(), 0o660)
+  await handle.copy('a', 'b')
+  assert.equal((await handle.stat('b')).permissions, 0o660)
+  assert.deepEqual(await handle.writeCopy('a', 'newer'), { owner: true, extended: false })
+  // Another failure is one.
+  const other = createHandle({ storage: disk.process(), root: '/data', mode: 'prod' })
+  disk.faults = ({ kind }) => (kind === 'hasAccessList' ? { error: 'EIO' } : undefined)
+  await assert.rejects(other.write('a', 'x'), { code: 'ERR_FSYS_IO' })
+})
+
 test('where nothing is known of attributes, the handle says so, and warns once of what may be lost', async (context) => {
   const warnings: string[] = []
   const onWarning = (warning: Error): void => void warnings.push(warning.message)
