@@ -9,8 +9,9 @@
 static const char *argument_path(struct arguments *arguments, size_t index) {
   struct bytes bytes = argument_bytes(arguments, index);
   if (arguments->are_refused) return "";
-  const uint8_t *end = bytes.length == 0 ? NULL : memchr(bytes.start, 0, bytes.length);
-  if (end == bytes.start + bytes.length - 1 && bytes.length <= PATH_MAX) return (const char *)bytes.start;
+  bool is_one = bytes.length > 0 && bytes.length <= PATH_MAX &&
+                memchr(bytes.start, 0, bytes.length) == bytes.start + bytes.length - 1;
+  if (is_one) return (const char *)bytes.start;
   arguments->are_refused = true;
   napi_throw_range_error(arguments->env, "ERR_OUT_OF_RANGE", "a path has one NUL, at its end, and 4096 bytes at most");
   return "";
