@@ -115,8 +115,8 @@ export function* makeDraft(
     const made = yield* call(file, 'stat')
     let hasNewAttributes = false
     if (old !== undefined && !keepsAll) {
-      // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like), and
-      // has them before there is any content.
+      // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). They
+      // are given before there is any content, also those that the umask has taken away.
       hasNewAttributes = (yield* keepRights(file, made, old, old.facts.permissions & 0o777)).areNew
     }
     const bytes = yield* fill(file, draft, made)

@@ -132,7 +132,10 @@ function* tryOwner(file: StorageFile, user: number, group: number): Steps<boolea
     yield* call(file, 'setOwner', user, group)
     return true
   } catch (error) {
-    if (errnoOf(error) === 'EPERM' || errnoOf(error) === 'EINVAL') return false
+    if (OWNER_REFUSALS.has(errnoOf(error))) return false
     throw error
   }
 }
+
+/** Not permitted, nobody of that number in this name space, or nothing that this file system knows. */
+const OWNER_REFUSALS: ReadonlySet<string | undefined> = new Set(['EPERM', 'EACCES', 'EINVAL', 'ENOSYS', 'ENOTSUP'])

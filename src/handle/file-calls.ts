@@ -17,7 +17,7 @@ import { findFacts, readFile, readRange, statPath } from './file-reads.js'
 import { HandleLife } from './handle-life.js'
 import { deleteFile, renamePath } from './names.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
-import { COPIED, READ, WRITTEN, WRITTEN_COPY, MOVED } from './outcome.js'
+import { COPIED, MOVED, READ, WRITTEN, WRITTEN_COPY } from './outcome.js'
 import { type Data, sourceOf, type StreamedData } from './source.js'
 
 type Path = string | URL

@@ -4,7 +4,7 @@ import { type Filled, traceBlocking, traceWaiting } from '../tracing.js'
 import type { HandleContext } from './context.js'
 import { callChannel, type HandleCallMessage } from './handle-channel.js'
 import type { HandleStats } from './handle-stats.js'
-import { type Outcome, MOVED } from './outcome.js'
+import { MOVED, type Outcome } from './outcome.js'
 import { type Pieces, Scan } from './scan.js'
 import { TheirFailure } from './source.js'
 
