@@ -51,10 +51,11 @@ static bool begins_with(const char *text, const char *beginning) {
 }
 
 // Not those that say something of the content, or of the inode, that was: signatures and hashes (IMA, EVM), and what
-// layers of an overlay file system know of each other.
+// layers of an overlay file system know of each other. Nor the list, which XFS also shows by a name of its own.
 static bool can_be_given(const char *name) {
   if (begins_with(name, "user.")) return true;
-  if (begins_with(name, "trusted.")) return !begins_with(name, "trusted.overlay.");
+  if (begins_with(name, "trusted.overlay.") || begins_with(name, "trusted.SGI_ACL_")) return false;
+  if (begins_with(name, "trusted.")) return true;
   return begins_with(name, "security.") && strcmp(name, "security.ima") != 0 && strcmp(name, "security.evm") != 0;
 }
 

@@ -88,7 +88,7 @@ test('the others are given, but for what speaks of the content and the inode tha
   if (bench === undefined) return
   const { from, to, directory, copy } = bench
   const given = { 'user.a': '01', 'user.empty': '', 'trusted.b': '02', 'security.c': 'ff'.repeat(2000) }
-  extended(from, { ...given, [ACCESS_LIST]: LIST, 'trusted.overlay.origin': '03' })
+  extended(from, { ...given, [ACCESS_LIST]: LIST, 'trusted.overlay.origin': '03', 'trusted.SGI_ACL_FILE': '04' })
   assert.equal(await copy(Attributes.others), 0)
   assert.deepEqual(extended(to), given)
   // What the file has already stays.

@@ -26,7 +26,9 @@ export function extended(path: string, set: Readonly<Record<string, string>> = {
     encoding: 'utf8',
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  return JSON.parse(output) as Record<string, string>
+  const found = Object.entries(JSON.parse(output) as Record<string, string>)
+  // XFS shows the list by a second name.
+  return Object.fromEntries(found.filter(([name]) => set[name] !== undefined || !name.startsWith('trusted.SGI_ACL_')))
 }
 
 /** The file systems where it was found that they can. */
