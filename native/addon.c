@@ -39,7 +39,7 @@ static napi_value js_address_of(napi_env env, napi_callback_info info) {
 }
 
 // Grows with every change of what is exported; src/platform/native-addon.ts has the same number.
-static const int INTERFACE_VERSION = 2;
+static const int INTERFACE_VERSION = 3;
 
 static const struct function common_functions[] = {
     {"finish", js_finish},
@@ -80,6 +80,7 @@ static bool export_all(struct addon *addon, napi_value exports) {
   bool is_fine = export_functions(addon, exports, common_functions) &&
                  export_functions(addon, exports, file_functions) &&
                  export_functions(addon, exports, write_functions) &&
+                 export_functions(addon, exports, attribute_functions) &&
                  export_functions(addon, exports, replace_functions) &&
                  export_functions(addon, exports, engine_functions) &&
                  napi_set_named_property(addon->env, exports, "interfaceVersion",

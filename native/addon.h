@@ -47,6 +47,7 @@ struct function {
 
 extern const struct function file_functions[];
 extern const struct function write_functions[];
+extern const struct function attribute_functions[];
 extern const struct function replace_functions[];
 extern const struct function engine_functions[];
 extern const struct function checksum_functions[];

@@ -16,14 +16,15 @@ struct replacement {
   int32_t step;   // at which it failed
 };
 
-// In `result`: at the name is something else than a regular file, and nothing was done.
+// In `result`: nothing was done, because there is more to it than content and bits. At the name is something else than
+// a regular file, or there is an access control list, or the old file is of another group than the new one would be.
 enum { REPLACE_NOT_PLAIN = 1 };
 
 enum replace_step { STEP_NONE, STEP_STAT, STEP_OPEN, STEP_CHMOD, STEP_WRITE, STEP_SYNC, STEP_CLOSE, STEP_RENAME };
 
 // `names` holds the name of each file and that of its draft, each with a NUL at its end; `contents` what they are to
-// hold, one after the other. A file that was there keeps its permissions. `is_full`: by fsync, and not by fdatasync. One
-// that fails leaves the others alone, and no draft. The directory is not synced.
+// hold, one after the other. A file that was there keeps its permission bits. `is_full`: by fsync, and not by fdatasync.
+// One that fails leaves the others alone, and no draft. The directory is not synced.
 void replace_files(int directory, struct replacement *files, int count, const char *names, const uint8_t *contents,
                    bool is_full);
 

@@ -1,5 +1,6 @@
 export { nodeStorage } from './storage/node-storage.js'
 export type {
+  AttributeKind,
   Clock,
   DirectoryEntry,
   FileFacts,

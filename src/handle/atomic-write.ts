@@ -1,7 +1,7 @@
 import { FsysError, errnoOf, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
-import { keepAttributes, type KeptAttributes } from './attributes.js'
+import { firstPermissions, keepAttributes, keepRights, type KeptAttributes, NOTHING_KEPT } from './attributes.js'
 import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
@@ -17,8 +17,8 @@ export interface ReplaceOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What fills a draft. */
-export type FillDraft = (file: StorageFile, draft: string, facts: FileFacts) => Steps<void>
+/** What fills a draft, and ends with how much that was. */
+export type FillDraft = (file: StorageFile, draft: string, facts: FileFacts) => Steps<number>
 
 /** Replaces what a path leads to. The source is told when nobody wants more of it. */
 export function* replacePath(
@@ -26,7 +26,7 @@ export function* replacePath(
   path: string | URL,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<KeptAttributes> {
+): Steps<Replaced> {
   return yield* withSource(source, options.signal, (ending) =>
     atPlace(context.scope, context.scope.settle(path), 'follow', (place) =>
       replaceFile(context, place, ending, options),
@@ -57,18 +57,24 @@ export function* replaceFile(
   place: Place,
   source: ByteSource,
   options: ReplaceOptions,
-): Steps<KeptAttributes> {
-  const { draft, kept } = yield* writeDraft(context, place, source, options)
+): Steps<Replaced> {
+  const { draft, ...replaced } = yield* writeDraft(context, place, source, options)
   yield* publishDraft(place, draft, options.signal)
   yield* confirmNames(context, place.directory, place.name)
-  return kept
+  return replaced
+}
+
+/** What has become of a file. */
+export interface Replaced {
+  /** How much it holds. */
+  readonly bytes: number
+  readonly kept: KeptAttributes
 }
 
 /** A file that waits for its name. */
-export interface Draft {
+export interface Draft extends Replaced {
   /** Its name until then, in the same directory. */
   readonly draft: string
-  readonly kept: KeptAttributes
 }
 
 /** The first step: writes and syncs a draft, which nobody takes for the file yet. */
@@ -81,8 +87,9 @@ export function writeDraft(
   return makeDraft(context, place, options, function* fill(file, name, facts) {
     const direct = yield* context.durability.openDirect(place.directory, name, facts)
     try {
-      const { notDirect } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
+      const { notDirect, bytes } = yield* writeContent({ file, direct }, source, () => checkSignal(options.signal))
       if (notDirect !== undefined) context.durability.fallBack(place.directory, facts, notDirect)
+      return bytes
     } finally {
       if (direct !== undefined) yield* closeQuietly(direct)
     }
@@ -100,33 +107,34 @@ export function* makeDraft(
   yield* context.sweeper.sweepOnce(directory)
   const { owners } = context.storage
   const draft = draftName(owners.self(), owners.token())
-  // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). Bits for
-  // another owner's group wait until it is that owner's.
   const keepsAll = keeps === 'attributes'
-  const permissions = facts === undefined ? mode : keepsAll ? 0o600 : facts.permissions & 0o777
+  const old = facts && (yield* context.attributes.look(directory, name, facts, keepsAll))
+  const permissions = old === undefined ? mode : keepsAll ? 0o600 : firstPermissions(old)
   const file = yield* call(directory, 'open', draft, 'create', permissions)
   try {
     const made = yield* call(file, 'stat')
-    // The umask may have taken bits away. They are given before there is any content.
-    let hasNewAttributes = facts !== undefined && made.permissions !== permissions
-    if (hasNewAttributes) yield* call(file, 'setPermissions', permissions)
-    yield* fill(file, draft, made)
+    let hasNewAttributes = false
+    if (old !== undefined && !keepsAll) {
+      // What is replaced keeps its bits, but for those that writing to a file takes away too (set-user-id and the like). They
+      // are given before there is any content, also those that the umask has taken away.
+      hasNewAttributes = (yield* keepRights(file, made, old, old.facts.permissions & 0o777)).areNew
+    }
+    const bytes = yield* fill(file, draft, made)
     let kept: KeptAttributes = NOTHING_KEPT
-    if (keepsAll && facts !== undefined) {
-      kept = yield* keepAttributes(file, facts)
+    if (old !== undefined && keepsAll) {
+      // Rights of another owner wait until it is that owner's.
+      kept = yield* keepAttributes(file, old, context.attributes)
       hasNewAttributes = true
     }
     yield* context.durability.sync(file, directory, made, hasNewAttributes)
     yield* call(file, 'close')
-    return { draft, kept }
+    return { draft, bytes, kept }
   } catch (error) {
     yield* closeQuietly(file)
     yield* discardDraft(directory, draft)
     throw error
   }
 }
-
-const NOTHING_KEPT: KeptAttributes = { owner: false }
 
 /** The second step: the draft gets the name. From now on everybody sees the new file, and a power cut may still undo it. */
 export function* publishDraft({ directory, name }: Place, draft: string, signal?: AbortSignal): Steps<void> {

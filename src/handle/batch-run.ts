@@ -19,14 +19,14 @@ type State = 'not-started' | 'under-way' | 'failed' | 'done' | 'completed' | 'un
 
 /**
  * Does the operations of a batch, many at a time, until all are done or one has failed; then what is under way ends, and what
- * is done is made durable. Rejects with a `BatchError`.
+ * is done is made durable. Resolves to how many bytes it has written and copied; rejects with a `BatchError`.
  */
 export async function runBatch(
   context: HandleContext,
   operations: readonly BatchOperation[],
   options: SettledBatchOptions,
-): Promise<void> {
-  await new BatchRun(context, operations, options).run()
+): Promise<number> {
+  return await new BatchRun(context, operations, options).run()
 }
 
 class BatchRun {
@@ -35,6 +35,7 @@ class BatchRun {
   readonly #options: SettledBatchOptions
   readonly #states: State[]
   readonly #failed: FailedOperation[] = []
+  #bytes = 0
   /** Why nothing more is started. */
   #stop: { readonly cause: unknown } | undefined
   #directories: OpenDirectories
@@ -47,7 +48,7 @@ class BatchRun {
     this.#directories = new OpenDirectories(context)
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     const { concurrency, grouped } = this.#options
     const order = concurrency === 1 && !grouped ? 'as-given' : 'by-directory'
     for (const stretch of planBatch(this.#operations, order)) {
@@ -56,7 +57,7 @@ class BatchRun {
       // oxlint-disable-next-line no-await-in-loop
       await this.#runStretch(stretch)
     }
-    if (this.#stop === undefined) return
+    if (this.#stop === undefined) return this.#bytes
     const [completed, unconfirmed] = [this.#those('completed'), this.#those('unconfirmed')]
     const outcome = { failed: this.#failed, completed, unconfirmed, notStarted: this.#those('not-started') }
     throw new BatchError(outcome, this.#stop.cause)
@@ -121,10 +122,10 @@ class BatchRun {
       this.#directories.changed(parent)
       for (const [at, index] of chunk.entries()) {
         const outcome = outcomes[at]
-        if (outcome === 'replaced') this.#states[index] = 'done'
+        if (outcome === 'replaced') this.#done(index, files[at]?.content.length ?? 0)
         else if (outcome instanceof Error) this.#fail(index, outcome)
       }
-      return chunk.filter((_, at) => outcomes[at] === 'not-a-file')
+      return chunk.filter((_, at) => outcomes[at] === 'not-plain')
     } catch (error) {
       for (const index of chunk) this.#fail(index, error)
       return []
@@ -144,14 +145,14 @@ class BatchRun {
 
   async #runOne(index: number): Promise<void> {
     try {
-      await run(this.#steps(this.#operations[index] as BatchOperation))
-      this.#states[index] = 'done'
+      this.#done(index, await run(this.#steps(this.#operations[index] as BatchOperation)))
     } catch (error) {
       this.#fail(index, error)
     }
   }
 
-  *#steps(operation: BatchOperation): Steps<unknown> {
+  /** Ends with how many bytes were moved. */
+  *#steps(operation: BatchOperation): Steps<number> {
     const { signal } = this.#options
     const { kind, path } = operation
     if (kind === 'write') {
@@ -159,22 +160,28 @@ class BatchRun {
         this.#at(path, 'follow', (place) => this.#write(place, source, operation.mode)),
       )
     }
-    if (kind === 'delete') return yield* this.#at(path, 'itself', unlinkFile)
+    if (kind === 'delete') {
+      yield* this.#at(path, 'itself', unlinkFile)
+      return 0
+    }
     if (kind === 'rename') {
       // The target's directory is confirmed first: a file with two names is better than one with none.
-      return yield* this.#at(path, 'itself', (source) =>
+      yield* this.#at(path, 'itself', (source) =>
         this.#at(operation.to, 'itself', (target) => moveName(source, target)),
       )
+      return 0
     }
-    return yield* atPlace(this.#context.scope, path, 'follow', (source) =>
+    const { bytes } = yield* atPlace(this.#context.scope, path, 'follow', (source) =>
       this.#at(operation.to, 'follow', (target) => copyToPlace(this.#context, source, target, signal)),
     )
+    return bytes
   }
 
-  *#write(place: Place, source: ByteSource, mode: number): Steps<void> {
+  *#write(place: Place, source: ByteSource, mode: number): Steps<number> {
     const { signal } = this.#options
-    const { draft } = yield* writeDraft(this.#context, place, source, { mode, signal })
+    const { draft, bytes } = yield* writeDraft(this.#context, place, source, { mode, signal })
     yield* publishDraft(place, draft, signal)
+    return bytes
   }
 
   /** Changes a name at a place in a shared directory; or in one of its own, where a link leads to it. */
@@ -209,6 +216,12 @@ class BatchRun {
     }
     const [first] = failures.values()
     if (first !== undefined) this.#stop ??= { cause: first }
+  }
+
+  #done(index: number, bytes: number): void {
+    this.#states[index] = 'done'
+    this.#bytes += bytes
+    this.#context.meter.operationDone((this.#operations[index] as BatchOperation).kind, bytes)
   }
 
   #fail(index: number, failure: unknown): void {

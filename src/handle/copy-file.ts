@@ -2,6 +2,7 @@ import { call, type Steps } from '../storage/steps.js'
 import type { StorageFile } from '../storage/storage.js'
 import { readWhole, writeWhole } from '../storage/whole.js'
 import { confirmNames, makeDraft, publishDraft } from './atomic-write.js'
+import { withoutGroup } from './attributes.js'
 import type { HandleContext } from './context.js'
 import { withFile } from './open-place.js'
 import { atPlace, type Place } from './scope.js'
@@ -32,9 +33,12 @@ export function* copyFile(context: HandleContext, from: string, to: string, sign
 export function copyToPlace(context: HandleContext, source: Place, target: Place, signal?: AbortSignal): Steps<Copied> {
   return withFile(source, 'read', function* copyFrom(file, { permissions }) {
     let copied: Copied = { bytes: 0, primitive: 'reflink' }
-    const options = { mode: permissions & 0o777, signal }
+    // The mask of a list is not what the group may do.
+    const isMask = yield* context.attributes.hasList(source.directory, source.name)
+    const options = { mode: isMask ? withoutGroup(permissions) : permissions & 0o777, signal }
     const { draft } = yield* makeDraft(context, target, options, function* fill(to) {
       copied = yield* copyContent(file, to, () => checkSignal(signal))
+      return copied.bytes
     })
     yield* publishDraft(target, draft, signal)
     return copied

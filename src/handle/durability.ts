@@ -2,6 +2,7 @@ import { errnoOf } from '../errors.js'
 import type { MethodChoice, MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
+import type { HandleMeter } from './handle-meter.js'
 
 /** Chooses for the file system that a path is on. */
 export type ChooseMethod = (path: string, directIo: MethodFacts['directIo']) => MethodChoice
@@ -9,6 +10,7 @@ export type ChooseMethod = (path: string, directIo: MethodFacts['directIo']) => 
 /** How a handle makes files durable: what runs where, after all fallbacks. */
 export class Durability {
   readonly #choose: ChooseMethod
+  readonly #meter: HandleMeter
   readonly #onFallback: (reason: string) => void
   readonly #byDevice = new Map<bigint, MethodChoice>()
   #chosen: MethodChoice
@@ -18,8 +20,9 @@ export class Durability {
    * `path` is where the handle works if nothing else is said. `onFallback` is called when something that was asked for turns
    * out not to be had.
    */
-  constructor(choose: ChooseMethod, path: string, onFallback: (reason: string) => void = () => undefined) {
+  constructor(choose: ChooseMethod, path: string, meter: HandleMeter, onFallback: (reason: string) => void) {
     this.#choose = choose
+    this.#meter = meter
     this.#onFallback = onFallback
     this.#chosen = choose(path, { isAvailable: 'unknown' })
   }
@@ -71,7 +74,7 @@ export class Durability {
 
   /** Makes the names in a directory durable, where that can be done. */
   *syncNames(directory: StorageDirectory): Steps<void> {
-    if (yield* call(directory, 'sync')) return
+    if (yield* this.#meter.sync('directory', call(directory, 'sync'))) return
     if (this.#syncsDirectories)
       this.#onFallback('directories cannot be synced here: a power cut may undo the last renames')
     this.#syncsDirectories = false
@@ -83,7 +86,8 @@ export class Durability {
    */
   *sync(file: StorageFile, directory: StorageDirectory, facts: FileFacts, hasNewAttributes = false): Steps<void> {
     const { method } = this.choiceFor(directory, facts)
-    yield* call(file, method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync')
+    const kind = method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync'
+    yield* this.#meter.sync('file', call(file, kind))
   }
 }
 

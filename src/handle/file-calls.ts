@@ -1,7 +1,7 @@
 import { checkBytes, encodeText, wholeNumber } from '../checks.js'
 import type { Steps } from '../storage/steps.js'
 import type { FileFacts } from '../storage/storage.js'
-import { replacePath } from './atomic-write.js'
+import { type Replaced, replacePath } from './atomic-write.js'
 import type { KeptAttributes } from './attributes.js'
 import { copyFile, type Copied } from './copy-file.js'
 import {
@@ -17,6 +17,7 @@ import { findFacts, readFile, readRange, statPath } from './file-reads.js'
 import { HandleLife } from './handle-life.js'
 import { deleteFile, renamePath } from './names.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
+import { COPIED, MOVED, READ, WRITTEN, WRITTEN_COPY } from './outcome.js'
 import { type Data, sourceOf, type StreamedData } from './source.js'
 
 type Path = string | URL
@@ -33,8 +34,11 @@ type Path = string | URL
 export abstract class FileCalls extends HandleLife {
   /**
    * Replaces a file, or makes it: atomically, so that everybody, also after a crash, sees the old content or the new one and
-   * never a mixture; and durably: when it resolves, the new content survives power loss. The replaced file keeps its
-   * permission bits; its owner and its times are new, and other hard links keep the old content.
+   * never a mixture; and durably: when it resolves, the new content survives power loss.
+   *
+   * The replaced file keeps its permission bits, its group where that is permitted, and with the native addon its access
+   * control list (`keepsAttributes`). What of these cannot be kept makes the bits narrower, so that nobody can read it who
+   * could not before. Its owner, its times and other extended attributes are new, and other hard links keep the old content.
    *
    * Bytes must not change until it has resolved. What comes in pieces is taken as fast as it can be written.
    *
@@ -42,24 +46,26 @@ export abstract class FileCalls extends HandleLife {
    * thrown, and the signal's reason, come as they are.
    */
   async write(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<void> {
-    await this.wait('write', path, this.#replace('write', path, data, options))
+    await this.wait('write', path, this.#replace('write', path, data, options), WRITTEN)
   }
 
   /** As `write`, blocking: no async iterable, and no signal. */
   writeSync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): void {
-    this.block('write', path, this.#replace('writeSync', path, data, options))
+    this.block('write', path, this.#replace('writeSync', path, data, options), WRITTEN)
   }
 
   /**
-   * As `write`, and the new file also keeps the owner of the old one, where that is permitted (what it resolves to says
-   * whether), all its mode bits, and its times. Extended attributes and access control lists are not kept.
+   * As `write`, and the new file also keeps the owner of the old one and its extended attributes, where that is permitted
+   * (what it resolves to says whether), all its mode bits, and its times. Extended attributes take the native addon
+   * (`keepsAttributes`), and are those named user.*, and where they may be given trusted.* and security.*, but for hashes and
+   * signatures of the old content (security.ima, security.evm). ERR_FSYS_NO_SPACE: there is no room for them.
    */
   async writeCopy(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<KeptAttributes> {
-    return await this.wait('write', path, this.#replace('writeCopy', path, data, options))
+    return await this.wait('write', path, this.#replace('writeCopy', path, data, options), WRITTEN_COPY)
   }
 
   writeCopySync(path: Path, data: Data | Iterable<Data>, options?: WriteOptions): KeptAttributes {
-    return this.block('write', path, this.#replace('writeCopySync', path, data, options))
+    return this.block('write', path, this.#replace('writeCopySync', path, data, options), WRITTEN_COPY)
   }
 
   /**
@@ -68,53 +74,54 @@ export abstract class FileCalls extends HandleLife {
    * each other. For records, use a journal.
    */
   async append(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): Promise<void> {
-    await this.wait('append to', path, this.#append('append', path, data, options))
+    await this.wait('append to', path, this.#append('append', path, data, options), MOVED)
   }
 
   appendSync(path: Path, data: Data, options?: Pick<WriteOptions, 'mode'>): void {
-    this.block('append to', path, this.#append('appendSync', path, data, options))
+    this.block('append to', path, this.#append('appendSync', path, data, options), MOVED)
   }
 
   /** Writes into a file that is there, in place. Not atomic: a crash or an error can leave some of it old and some new. */
   async writeAt(path: Path, offset: number, data: Data): Promise<void> {
-    await this.wait('write into', path, this.#writeAt(path, offset, data))
+    await this.wait('write into', path, this.#writeAt(path, offset, data), MOVED)
   }
 
   writeAtSync(path: Path, offset: number, data: Data): void {
-    this.block('write into', path, this.#writeAt(path, offset, data))
+    this.block('write into', path, this.#writeAt(path, offset, data), MOVED)
   }
 
   /** All of a file. Of a file that is only ever replaced (`write`), that is one version of it. */
   async read(path: Path): Promise<Buffer> {
-    return await this.wait('read', path, readFile(this.context, this.settle(path)))
+    return await this.wait('read', path, readFile(this.context, this.settle(path)), READ)
   }
 
   readSync(path: Path): Buffer {
-    return this.block('read', path, readFile(this.context, this.settle(path)))
+    return this.block('read', path, readFile(this.context, this.settle(path)), READ)
   }
 
   /** So many bytes from an offset on; fewer where the file ends. */
   async readAt(path: Path, offset: number, length: number): Promise<Buffer> {
-    return await this.wait('read', path, this.#readAt(path, offset, length))
+    return await this.wait('read', path, this.#readAt(path, offset, length), READ)
   }
 
   readAtSync(path: Path, offset: number, length: number): Buffer {
-    return this.block('read', path, this.#readAt(path, offset, length))
+    return this.block('read', path, this.#readAt(path, offset, length), READ)
   }
 
   /**
    * Copies a file, atomically and durably as `write` does; a new file gets the permission bits of the source, one that is
-   * replaced keeps its own. Resolves to how much that was, and what it was copied by: reflinks where the file system has
+   * replaced keeps its own. Of a source with an access control list, only what the group and others may both do: the other
+   * bits are the list's mask. The list and extended attributes stay with the source, as with `cp`. Resolves to how much that was, and what it was copied by: reflinks where the file system has
    * them, else within the kernel, else by reading and writing.
    */
   async copy(from: Path, to: Path, options: { readonly signal?: AbortSignal } = {}): Promise<Copied> {
     const { signal } = settleWriteOptions('copy', options, ['signal'])
     const steps = copyFile(this.context, this.settle(from), this.settle(to), signal)
-    return await this.wait('copy', from, steps)
+    return await this.wait('copy', from, steps, COPIED)
   }
 
   copySync(from: Path, to: Path): Copied {
-    return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)))
+    return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)), COPIED)
   }
 
   /** Removes a file, or a symbolic link itself. Resolves to false if there was nothing. */
@@ -161,11 +168,11 @@ export abstract class FileCalls extends HandleLife {
 
   /** Writes zeros, past the end of the file too. Their room is taken. Not atomic. */
   async writeZeros(path: Path, offset: number, length: number): Promise<void> {
-    await this.wait('write zeros into', path, this.#writeZeros(path, offset, length))
+    await this.wait('write zeros into', path, this.#writeZeros(path, offset, length), MOVED)
   }
 
   writeZerosSync(path: Path, offset: number, length: number): void {
-    this.block('write zeros into', path, this.#writeZeros(path, offset, length))
+    this.block('write zeros into', path, this.#writeZeros(path, offset, length), MOVED)
   }
 
   /** Whether there is something at the path. A symbolic link that leads nowhere is nothing. */
@@ -216,23 +223,18 @@ export abstract class FileCalls extends HandleLife {
     this.block('sync', path, syncPath(this.context, this.settle(path)))
   }
 
-  #replace(
-    caller: string,
-    path: Path,
-    data: Data | StreamedData,
-    options: WriteOptions | undefined,
-  ): Steps<KeptAttributes> {
+  #replace(caller: string, path: Path, data: Data | StreamedData, options: WriteOptions | undefined): Steps<Replaced> {
     const settled = settleWriteOptions(caller, options, caller.endsWith('Sync') ? ['mode'] : undefined)
     const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
     return replacePath(this.context, path, sourceOf(data), { ...settled, keeps })
   }
 
-  #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<void> {
+  #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<number> {
     const { mode } = settleWriteOptions(caller, options, ['mode'])
     return appendToFile(this.context, this.settle(path), bytesOf(data), mode)
   }
 
-  #writeAt(path: Path, offset: number, data: Data): Steps<void> {
+  #writeAt(path: Path, offset: number, data: Data): Steps<number> {
     return writeInFile(this.context, this.settle(path), checkOffset('offset', offset), bytesOf(data))
   }
 
@@ -246,7 +248,7 @@ export abstract class FileCalls extends HandleLife {
     return punchHoleInFile(this.context, this.settle(path), offset, length)
   }
 
-  #writeZeros(path: Path, offset: number, length: number): Steps<void> {
+  #writeZeros(path: Path, offset: number, length: number): Steps<number> {
     checkRange(offset, length)
     return writeZerosInFile(this.context, this.settle(path), offset, length)
   }

@@ -8,7 +8,7 @@ import { changeFile, withFile } from './open-place.js'
 import { atPlace, type Place } from './scope.js'
 
 /** Writes at the end of a file, which is made if there is none, and makes that durable. */
-export function* appendToFile(context: HandleContext, path: string, bytes: Uint8Array, mode: number): Steps<void> {
+export function* appendToFile(context: HandleContext, path: string, bytes: Uint8Array, mode: number): Steps<number> {
   yield* atPlace(context.scope, path, 'follow', function* appendAt(place) {
     if (place.facts === undefined) yield* makeEmpty(place, mode)
     yield* withFile(place, 'append', function* append(file, facts) {
@@ -21,6 +21,7 @@ export function* appendToFile(context: HandleContext, path: string, bytes: Uint8
     })
     yield* confirmNames(context, place.directory, place.name)
   })
+  return bytes.length
 }
 
 /** Somebody else may be faster, and that is as well. */
@@ -36,8 +37,11 @@ function* makeEmpty({ directory, name, isForDirectory }: Place, mode: number): S
   yield* closeQuietly(file)
 }
 
-export function writeInFile(context: HandleContext, path: string, offset: number, bytes: Uint8Array): Steps<void> {
-  return changeFile(context, path, 'write', (file) => writeWhole(file, bytes, offset))
+export function writeInFile(context: HandleContext, path: string, offset: number, bytes: Uint8Array): Steps<number> {
+  return changeFile(context, path, 'write', function* writeAt(file) {
+    yield* writeWhole(file, bytes, offset)
+    return bytes.length
+  })
 }
 
 export function truncateFile(context: HandleContext, path: string, size: number): Steps<void> {
@@ -63,15 +67,16 @@ export function punchHoleInFile(
   })
 }
 
-export function writeZerosInFile(context: HandleContext, path: string, offset: number, length: number): Steps<void> {
+export function writeZerosInFile(context: HandleContext, path: string, offset: number, length: number): Steps<number> {
   return changeFile(context, path, 'write', (file) => fillWithZeros(file, offset, offset + length))
 }
 
-function* fillWithZeros(file: StorageFile, start: number, end: number): Steps<void> {
+function* fillWithZeros(file: StorageFile, start: number, end: number): Steps<number> {
   const zeros = Buffer.alloc(Math.min(end - start, ZEROS_BYTES))
   for (let position = start; position < end; position += zeros.length) {
     yield* writeWhole(file, zeros.subarray(0, Math.min(zeros.length, end - position)), position)
   }
+  return end - start
 }
 
 const ZEROS_BYTES = 2 ** 18

@@ -3,6 +3,8 @@ import { run, runSync, type Steps } from '../storage/steps.js'
 import { type Filled, traceBlocking, traceWaiting } from '../tracing.js'
 import type { HandleContext } from './context.js'
 import { callChannel, type HandleCallMessage } from './handle-channel.js'
+import type { HandleStats } from './handle-stats.js'
+import { MOVED, type Outcome } from './outcome.js'
 import { type Pieces, Scan } from './scan.js'
 import { TheirFailure } from './source.js'
 
@@ -28,47 +30,87 @@ export abstract class HandleLife {
     this.close()
   }
 
+  /**
+   * A snapshot of what was done through this handle: how many calls of each kind there were, their bytes, failures and
+   * latencies, and how long syncs took. No I/O, some microseconds a kind of call. Also of a handle that is closed.
+   */
+  stats(): HandleStats {
+    return this.context.meter.snapshot(this.#unfinished)
+  }
+
   /** The path, fit to be walked. Throws for one that leads outside whatever is on the disk. */
   protected settle(path: string | URL): string {
     return this.context.scope.settle(path)
   }
 
   /** Makes a call that waits. The verb is for messages: 'cannot write "a"'. */
-  protected wait<Result>(verb: string, path: string | URL, steps: Steps<Result>): Promise<Result> {
-    return traceWaiting(callChannel, messageOf(verb, path), this.context.storage.clock, async () => {
-      this.#begin(verb, path)
-      try {
-        return await run(steps)
-      } catch (error) {
-        throw told(error, verb, path)
-      } finally {
-        this.#end()
-      }
-    })
+  protected wait<Result, Given = Result>(
+    verb: string,
+    path: string | URL,
+    steps: Steps<Result>,
+    outcome?: Outcome<Result, Given>,
+  ): Promise<Given> {
+    return this.#waitFor(verb, path, () => run(steps), outcome)
   }
 
   /** Makes a call that blocks. */
-  protected block<Result>(verb: string, path: string | URL, steps: Steps<Result>): Result {
-    return traceBlocking(callChannel, messageOf(verb, path), this.context.storage.clock, () => {
-      this.#begin(verb, path)
+  protected block<Result, Given = Result>(
+    verb: string,
+    path: string | URL,
+    steps: Steps<Result>,
+    outcome?: Outcome<Result, Given>,
+  ): Given {
+    const message = messageOf(verb, path)
+    return traceBlocking(callChannel, message, this.context.storage.clock, () => {
+      const begunAt = this.#begin(verb, path)
       try {
-        return runSync(steps)
+        return this.#done(message, begunAt, runSync(steps), outcome)
       } catch (error) {
-        throw told(error, verb, path)
+        throw this.#failed(error, verb, path)
       } finally {
         this.#end()
       }
     })
   }
 
-  /** Makes a call that is many steps of work at the same time. */
-  protected async during<Result>(verb: string, path: string | URL, work: () => Promise<Result>): Promise<Result> {
-    this.#begin(verb, path)
-    try {
-      return await work()
-    } finally {
-      this.#end()
-    }
+  /** Makes a call that is many steps of work at the same time, and says how many bytes it has moved. */
+  protected during(verb: string, path: string | URL, work: () => Promise<number>): Promise<void> {
+    return this.#waitFor(verb, path, work, MOVED)
+  }
+
+  #waitFor<Result, Given>(
+    verb: string,
+    path: string | URL,
+    work: () => Promise<Result>,
+    outcome: Outcome<Result, Given> | undefined,
+  ): Promise<Given> {
+    const message = messageOf(verb, path)
+    return traceWaiting(callChannel, message, this.context.storage.clock, async () => {
+      const begunAt = this.#begin(verb, path)
+      try {
+        return this.#done(message, begunAt, await work(), outcome)
+      } catch (error) {
+        throw this.#failed(error, verb, path)
+      } finally {
+        this.#end()
+      }
+    })
+  }
+
+  #done<Result, Given>(
+    message: Filled<HandleCallMessage>,
+    begunAt: number,
+    result: Result,
+    outcome: Outcome<Result, Given> | undefined,
+  ): Given {
+    message.bytes = outcome?.bytes(result)
+    this.context.meter.callDone(message.verb, begunAt, message.bytes ?? 0)
+    return outcome === undefined ? (result as unknown as Given) : outcome.given(result)
+  }
+
+  #failed(error: unknown, verb: string, path: string | URL): unknown {
+    this.context.meter.callFailed(verb)
+    return told(error, verb, path)
   }
 
   /** Makes something to iterate over: each iteration is a call. */
@@ -80,9 +122,11 @@ export abstract class HandleLife {
     })
   }
 
-  #begin(verb: string, path: string | URL): void {
+  /** Returns when that was. */
+  #begin(verb: string, path: string | URL): number {
     if (this.#isClosed) throw new FsysError('ERR_FSYS_CLOSED', `cannot ${verb} ${shown(path)}: the handle is closed`)
     this.#unfinished += 1
+    return this.context.meter.now()
   }
 
   #end(): void {
@@ -92,7 +136,7 @@ export abstract class HandleLife {
 }
 
 function messageOf(verb: string, path: string | URL): Filled<HandleCallMessage> {
-  return { path: String(path), verb, durationMs: undefined }
+  return { path: String(path), verb, bytes: undefined, durationMs: undefined }
 }
 
 /** Gives an error its meaning, and says what was being done. */

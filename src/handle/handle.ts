@@ -8,10 +8,12 @@ import { fileSystemAt } from '../platform/file-system-at.js'
 import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive, type MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
+import { AttributeKeeper } from './attributes.js'
 import { BatchCalls } from './batch-calls.js'
 import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
 import { type ChooseMethod, Durability } from './durability.js'
+import { HandleMeter } from './handle-meter.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
 import { atPlace, type Scope, WholeScope } from './scope.js'
@@ -27,9 +29,12 @@ export function createHandle(options?: HandleOptions): Handle {
   const fileSystem = storage.engine === 'simulated' ? () => SIMULATED : fileSystemAt
   const choose: ChooseMethod = (path, directIo) =>
     chooseMethod({ platform: process.platform, fileSystem: fileSystem(path), directIo }, method)
-  const durability = new Durability(choose, root ?? '.', mode === 'dev' ? warn : undefined)
+  const onFallback = mode === 'dev' ? warn : () => undefined
+  const meter = new HandleMeter(storage.clock)
+  const durability = new Durability(choose, root ?? '.', meter, onFallback)
+  const attributes = new AttributeKeeper(storage, onFallback)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
-  const context = { storage, scope, sweeper: new Sweeper(storage), durability, batchConcurrency }
+  const context = { storage, scope, sweeper: new Sweeper(storage), durability, meter, attributes, batchConcurrency }
   return new Handle(context, mode, options?.storage)
 }
 
@@ -101,6 +106,16 @@ export class Handle extends BatchCalls {
   /** False where names cannot be made durable: on Windows, and on some network file systems. Found out by the first write. */
   get syncsDirectories(): boolean {
     return this.context.durability.syncsDirectories
+  }
+
+  /**
+   * Whether files that are replaced keep their access control lists, and by `writeCopy` all their extended attributes: that
+   * takes the native addon (`engineReason` says why it is not there), and no sandbox that forbids to ask, which the first
+   * replacement finds out. Where it is false they are lost, and nobody knows
+   * whether there were any. Then the bits that a list leaves to the group as its mask become the group's own.
+   */
+  get keepsAttributes(): boolean {
+    return this.context.attributes.keeps
   }
 
   /**

@@ -150,8 +150,8 @@ export interface NativeAddon {
   /**
    * Replaces files in an open directory: each gets a draft that is written, synced and then renamed. `names` holds the name of
    * each and that of its draft, each with a NUL at its end; `contents` their bytes, one after the other; `table` four numbers
-   * for each: how many bytes, the permissions if it is not there, and what came of it: 0, or 1 if there is something else than
-   * a regular file, or a negative errno, and the number of the step that failed. At most 64. `isFull`: 1 for fsync, or 0.
+   * for each: how many bytes, the permissions if it is not there, and what came of it: 0, or 1 if it is no plain file (see
+   * `ReplaceOutcome`), or a negative errno, and the number of the step that failed. At most 64. `isFull`: 1 for fsync, or 0.
    */
   replaceFiles(
     directory: number,
@@ -161,6 +161,19 @@ export interface NativeAddon {
     isFull: number,
     callback: NativeCallback,
   ): number
+  /**
+   * Whether what is at a path has a POSIX access control list, or, `isDefault` being 1, a directory one for what is made in
+   * it: 0 or 1. 0 where the file system knows no lists. Paths are bytes with a NUL at their end, and links are not followed.
+   */
+  hasAccessListSync(path: Uint8Array, isDefault: number): number
+  /**
+   * Gives an open file what is at a path, one of `Attributes`: the access control list, or none if there is none; or all
+   * others of user.*, trusted.* and security.*, but for hashes and signatures (IMA, EVM) and what overlay file systems keep
+   * there. 1 if something was not permitted, and so was left out. What cannot be read for another reason, or does not fit on
+   * the disk, is a negative errno.
+   */
+  copyAttributesSync(path: Uint8Array, to: number, kind: number): number
+  copyAttributes(path: Uint8Array, to: number, kind: number, callback: NativeCallback): number
   /** For what openat2Sync opened: in worker threads Node warns when `fs` closes what `fs` has not opened. */
   closeSync(fd: number): number
 }
@@ -198,6 +211,7 @@ export const How = {
   writeAtOnceAndSync: 5,
 } as const
 
+export const Attributes = { accessList: 0, others: 1 } as const
 export const FallocateMode = { keepSize: 1, punchHole: 2, zeroRange: 16 } as const
 export const Advice = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, noReuse: 5 } as const
 export const Resolve = { noOtherDevice: 1, noMagicLinks: 2, noSymlinks: 4, beneath: 8, inRoot: 16 } as const
@@ -205,7 +219,7 @@ export const WORKING_DIRECTORY = -100
 export const HOLDER_IS_A_DESCRIPTION: number = 2 ** 31
 
 /** Grows with every change of what the addon offers; native/addon.c has the same number. */
-const INTERFACE_VERSION = 2
+const INTERFACE_VERSION = 3
 
 /** Where one number has several names, the one that libuv uses. */
 const errorCodes = new Map([

@@ -33,5 +33,5 @@ const NOT_PLAIN = 1
 
 function outcomeOf([, , result = 0, step = 0]: Int32Array): ReplaceOutcome {
   if (result === 0) return 'replaced'
-  return result === NOT_PLAIN ? 'not-a-file' : nativeError(result, SYSCALLS[step] ?? 'write')
+  return result === NOT_PLAIN ? 'not-plain' : nativeError(result, SYSCALLS[step] ?? 'write')
 }

@@ -2,12 +2,15 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 
 import { isAbsence } from '../errors.js'
+import { descriptorsHavePaths } from '../platform/descriptor-paths.js'
 import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
+import { copyAttributes, copyAttributesSync, hasAccessList } from './native-attributes.js'
 import { replaceFiles } from './native-replace.js'
 import { factsOf } from './node-file.js'
 import { flagsOf } from './node-flags.js'
 import { NodeListing } from './node-listing.js'
 import type {
+  AttributeKind,
   FileFacts,
   FileReplacement,
   Listing,
@@ -189,6 +192,27 @@ export class NodeDirectory implements StorageDirectory {
     this.#block(name, () => fs.rmdirSync(this.#at(name)))
   }
 
+  /** Blocks: what it asks for is mostly in memory, since the name has been looked at. */
+  // oxlint-disable-next-line typescript/require-await
+  async hasAccessList(name: string): Promise<boolean> {
+    return this.hasAccessListSync(name)
+  }
+
+  hasAccessListSync(name: string): boolean {
+    const { addon } = this.#tools
+    return addon !== undefined && this.#block(name, () => hasAccessList(addon, this.#at(name), name === '.'))
+  }
+
+  async copyAttributes(name: string, to: StorageFile, kind: AttributeKind): Promise<boolean> {
+    const { addon } = this.#tools
+    return addon !== undefined && (await copyAttributes(addon, this.#at(name), to, kind))
+  }
+
+  copyAttributesSync(name: string, to: StorageFile, kind: AttributeKind): boolean {
+    const { addon } = this.#tools
+    return addon !== undefined && copyAttributesSync(addon, this.#at(name), to, kind)
+  }
+
   /** There where the addon is. */
   replaceFiles?(files: readonly FileReplacement[], needsFullSync: boolean): Promise<ReplaceOutcome[]>
 
@@ -320,26 +344,6 @@ function openDescriptorSync(path: string, flags: number): Descriptor | undefined
 
 function canBePathOnly(error: unknown): boolean {
   return codeOf(error) === 'EACCES' && descriptorsHavePaths()
-}
-
-let areShown: boolean | undefined
-
-/** Whether `/proc/self/fd` leads on from what is open. */
-function descriptorsHavePaths(): boolean {
-  return (areShown ??= process.platform === 'linux' && shows())
-}
-
-function shows(): boolean {
-  try {
-    const fd = fs.openSync('/', DIRECTORY_FLAGS)
-    try {
-      return fs.statSync(`/proc/self/fd/${fd}/.`).ino === fs.fstatSync(fd).ino
-    } finally {
-      fs.closeSync(fd)
-    }
-  } catch {
-    return false
-  }
 }
 
 let lacksOpenat2 = false

@@ -24,6 +24,7 @@ export interface NodeStorageOptions {
 export class NodeStorage implements Storage {
   readonly engine: Engine
   readonly engineReason: string | undefined
+  readonly hasAttributes: boolean
   readonly clock: Clock = clock
   readonly owners: Owners = owners
   readonly #makeFile: (fd: number) => StorageFile
@@ -32,6 +33,7 @@ export class NodeStorage implements Storage {
   constructor(options: NodeStorageOptions = {}) {
     this.engine = options.engine ?? 'portable'
     this.engineReason = options.engineReason
+    this.hasAttributes = options.addon !== undefined
     this.#makeFile = options.makeFile ?? ((fd) => new NodeFile(fd))
     this.#tools = { makeFile: this.#makeFile, addon: options.addon, pins: options.pinsDirectories ?? true }
   }

@@ -13,12 +13,14 @@ import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, Sto
  */
 export class SimStorage implements Storage {
   readonly engine = 'simulated'
+  readonly hasAttributes: boolean
   readonly clock: Clock
   readonly owners: Owners
   readonly #process: SimProcess
 
   constructor(process: SimProcess) {
     this.#process = process
+    this.hasAttributes = process.medium.rules.attributes
     this.clock = process.clock
     this.owners = process.owners
   }

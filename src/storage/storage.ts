@@ -12,6 +12,8 @@ export interface Storage {
   readonly engine: StorageEngine
   /** Why it is not a better one, if there is one. */
   readonly engineReason?: string | undefined
+  /** Whether extended attributes can be given to files here; then directories answer about them. */
+  readonly hasAttributes: boolean
   readonly clock: Clock
   readonly owners: Owners
   /** `create` makes a new file and fails with EEXIST if there is one; the other modes fail with ENOENT if there is none. */
@@ -89,7 +91,21 @@ export interface StorageDirectory {
   removeDirectory(name: string): Promise<void>
   removeDirectorySync(name: string): void
   /**
-   * There where it takes one trip: replaces files, each as `stat`, `open` with 'create', `write`, `sync` (or `dataSync`), `close`
+   * Whether what is at the name has a POSIX access control list; of '.', whether what is made here gets one. Where there is
+   * one, the permission bits of the group are its mask, and do not say what the group may do.
+   */
+  hasAccessList(name: string): Promise<boolean>
+  hasAccessListSync(name: string): boolean
+  /**
+   * Gives an open file what is at the name: its access control list, or none if it has none; or its other extended
+   * attributes, but for those that speak of its content or its inode. The bits of the file become those of the list. False
+   * if something was not permitted, and so was left out. They survive power loss with `sync` of the file, and not with
+   * `dataSync`.
+   */
+  copyAttributes(name: string, to: StorageFile, kind: AttributeKind): Promise<boolean>
+  copyAttributesSync(name: string, to: StorageFile, kind: AttributeKind): boolean
+  /**
+   * There where it takes one trip: replaces plain files, each as `stat`, `open` with 'create', `write`, `sync` (or `dataSync`), `close`
    * and `rename` would. The outcomes come in their order; one that fails leaves the others alone, and no draft. At most
    * `REPLACED_AT_ONCE_MAX`. This directory is not synced.
    */
@@ -102,6 +118,8 @@ export interface StorageDirectory {
   closeSync(): void
 }
 
+export type AttributeKind = 'access-list' | 'others'
+
 /** A small file that is to be replaced. */
 export interface FileReplacement {
   readonly name: string
@@ -112,8 +130,11 @@ export interface FileReplacement {
   readonly permissions: number
 }
 
-/** What came of it; 'not-a-file': at the name is a link, a directory or something else, and nothing was done. */
-export type ReplaceOutcome = 'replaced' | 'not-a-file' | Error
+/**
+ * What came of it; 'not-plain': nothing was done, as there is more to it than content and bits. At the name is a link, a
+ * directory or something else, or there is an access control list, or the file that is there is of another group.
+ */
+export type ReplaceOutcome = 'replaced' | 'not-plain' | Error
 
 export const REPLACED_AT_ONCE_MAX = 64
 

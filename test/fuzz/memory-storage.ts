@@ -22,6 +22,7 @@ import { checkTaken } from './taken-memory.js'
  */
 export class MemoryStorage implements Storage {
   readonly engine = 'simulated'
+  readonly hasAttributes = false
   readonly clock: Clock = CLOCK
   readonly owners: Owners
   readonly files: Map<string, MemoryNode>

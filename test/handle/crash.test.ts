@@ -13,6 +13,9 @@ interface Case {
   /** What is there before, durably: names below /data. */
   readonly before: Readonly<Record<string, string>>
   readonly permissions?: number
+  /** Extended attributes of each file there, and of the directory. */
+  readonly extended?: Readonly<Record<string, string>>
+  readonly directoryExtended?: Readonly<Record<string, string>>
   readonly act: (handle: Handle) => Promise<unknown>
   /** Looks at what is left; `isDone`: it was acknowledged. */
   readonly check: (disk: SimDisk, isDone: boolean) => void
@@ -35,6 +38,18 @@ const replaces =
       others,
     )
   }
+
+const LIST = 'system.posix_acl_access'
+
+/** Old or new, a file has its list and its bits; and nothing is open to the group without a list. */
+function keepsList(disk: SimDisk, isDone: boolean, others: readonly string[] = []): void {
+  replaces('a', OLD, NEW, others)(disk, isDone)
+  assert.equal(disk.attributes('/data/a').get(LIST), 'for two')
+  assert.equal(permissionsOf(disk, '/data/a'), 0o660)
+  for (const path of disk.files()) {
+    if ((permissionsOf(disk, path) & 0o077) !== 0) assert.equal(disk.attributes(path).get(LIST), 'for two', path)
+  }
+}
 
 const writes: Readonly<Record<string, Case>> = {
   'write makes a file': {
@@ -86,6 +101,49 @@ const writes: Readonly<Record<string, Case>> = {
       replaces('a', OLD, NEW)(disk, isDone)
       if (isDone) assert.equal(permissionsOf(disk, '/data/a'), 0o751)
     },
+  },
+  'write over a file with an access control list': {
+    before: { a: OLD },
+    permissions: 0o660,
+    extended: { [LIST]: 'for two' },
+    act: (handle) => handle.write('a', NEW),
+    check: keepsList,
+  },
+  'write over a file with a list, blocking, past the page cache': {
+    before: { a: OLD },
+    permissions: 0o660,
+    extended: { [LIST]: 'for two' },
+    methods: ['direct'],
+    act: async (handle) => handle.writeSync('a', NEW),
+    check: keepsList,
+  },
+  'write over a file without a list, in a directory that gives one': {
+    before: { a: OLD },
+    permissions: 0o660,
+    directoryExtended: { 'system.posix_acl_default': 'for all' },
+    act: (handle) => handle.write('a', NEW),
+    check(disk, isDone) {
+      replaces('a', OLD, NEW)(disk, isDone)
+      assert.equal(disk.attributes('/data/a').get(LIST), undefined)
+      if (isDone) assert.equal(permissionsOf(disk, '/data/a'), 0o660)
+    },
+  },
+  'writeCopy over a file with extended attributes': {
+    before: { a: OLD },
+    permissions: 0o660,
+    extended: { [LIST]: 'for two', 'user.origin': 'here', 'security.label': 'x' },
+    act: (handle) => handle.writeCopy('a', NEW),
+    check(disk, isDone) {
+      keepsList(disk, isDone)
+      assert.equal(disk.attributes('/data/a').size, 3)
+    },
+  },
+  'copy onto a file with a list': {
+    before: { a: OLD, b: NEW },
+    permissions: 0o660,
+    extended: { [LIST]: 'for two' },
+    act: (handle) => handle.copy('b', 'a'),
+    check: (disk, isDone) => keepsList(disk, isDone, ['/data/b']),
   },
   'two writes': {
     before: { a: OLD },
@@ -210,7 +268,7 @@ suite('at every crash', () => {
 })
 
 async function crashEverywhere(wanted: Case, method: DurabilityMethod, fates = 3): Promise<void> {
-  const { before, permissions = 0o644, act, check, rules = {} } = wanted
+  const { before, permissions = 0o644, extended = {}, directoryExtended = {}, act, check, rules = {} } = wanted
   const explored = await exploreEveryCrash({ fates, disk: rules }, async (world) => {
     const { disk } = world
     for (const path of ['/data', '/data/d', '/data/e']) disk.makeDirectory(path)
@@ -219,7 +277,11 @@ async function crashEverywhere(wanted: Case, method: DurabilityMethod, fates = 3
       for (const [name, content] of Object.entries(before)) await handle.write(name, content)
       handle.close()
     })
-    for (const name of Object.keys(before)) disk.setPermissions(`/data/${name}`, permissions)
+    for (const name of Object.keys(before)) {
+      disk.setPermissions(`/data/${name}`, permissions)
+      for (const [key, value] of Object.entries(extended)) disk.setAttribute(`/data/${name}`, key, value)
+    }
+    for (const [key, value] of Object.entries(directoryExtended)) disk.setAttribute('/data', key, value)
     let isDone = false
     await world.run(async (storage) => {
       const handle = createHandle({ storage, root: '/data', method, mode: 'prod' })

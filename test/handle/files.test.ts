@@ -59,13 +59,16 @@ inEveryWorld('writeCopy keeps mode bits and times', function* (world) {
   const file = yield* call(world.storage, 'open', join(world.base, 'a'), 'write')
   yield* call(file, 'setTimes', 1_000_000_000_123_456_000n, 1_100_000_000_654_321_000n)
   yield* call(file, 'close')
-  assert.deepEqual(yield* call(handle, 'writeCopy', 'a', 'new'), { owner: true })
+  assert.deepEqual(yield* call(handle, 'writeCopy', 'a', 'new'), {
+    owner: true,
+    extended: world.storage.hasAttributes,
+  })
   const after = yield* call(handle, 'stat', 'a')
   assert.equal(world.content('a'), 'new')
   assert.deepEqual([after.permissions, after.user, after.group], [0o751, before.user, before.group])
   assertNear(after.accessTime, 1_000_000_000_123_456_000n)
   assertNear(after.modificationTime, 1_100_000_000_654_321_000n)
-  assert.deepEqual(yield* call(handle, 'writeCopy', 'new', 'x'), { owner: false })
+  assert.deepEqual(yield* call(handle, 'writeCopy', 'new', 'x'), { owner: false, extended: false })
   assert.equal(world.content('new'), 'x')
 })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { NodeStorage } from '#src/storage/node-storage.js'
 
+import { ACCESS_LIST, canSetAttributes, DEFAULT_LIST, extended, list } from '../support/extended.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { addonFor, Fault } from './support.js'
 
@@ -87,4 +88,33 @@ test('replaceFiles: F4 a draft that is there already is not touched, and its fil
       .map((name) => `${name} ${readFileSync(join(base, name), 'utf8')}`),
     ['.a old', 'a old', 'b new'],
   )
+})
+
+test('replaceFiles leaves files with an access control list, or of another group, as they are', async (context) => {
+  const addon = addonFor(context)
+  if (addon === undefined) return
+  const base = temporaryDirectory(context)
+  const at = (name: string): string => join(base, name)
+  const names = ['plain', 'listed', 'of-another-group', 'also-plain']
+  for (const name of names) writeFileSync(at(name), 'old')
+  if (!canSetAttributes(context, at('listed'))) return
+  chownSync(at('of-another-group'), 0, 5678)
+  const directory = new NodeStorage({ addon }).openDirectorySync(base)
+  context.after(() => directory.closeSync())
+  const replace = (what: readonly string[]): Promise<unknown> | undefined =>
+    directory.replaceFiles?.(
+      what.map((name) => ({ name, draft: `.${name}`, content: Buffer.from('new'), permissions: 0o600 })),
+      false,
+    )
+  extended(at('listed'), { [ACCESS_LIST]: list({ user: 6, users: { 1234: 6 }, group: 0, mask: 6, others: 0 }) })
+  assert.deepEqual(await replace(names), ['replaced', 'not-plain', 'not-plain', 'replaced'])
+  assert.deepEqual(
+    names.map((name) => readFileSync(at(name), 'utf8')),
+    ['new', 'old', 'old', 'new'],
+  )
+  // Drafts would get the list of the directory; a new file is to have it.
+  extended(base, { [DEFAULT_LIST]: list({ user: 7, users: { 1234: 7 }, group: 5, mask: 7, others: 5 }) })
+  assert.deepEqual(await replace(['plain', 'new']), ['not-plain', 'replaced'])
+  assert.ok(ACCESS_LIST in extended(at('new')))
+  assert.deepEqual(readdirSync(base).toSorted(), [...names, 'new'].toSorted())
 })

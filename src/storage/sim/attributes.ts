@@ -1,3 +1,4 @@
+import type { AttributeKind } from '../storage.js'
 import type { Fate } from './fate.js'
 import { EPOCH_US, type Identity } from './inode-table.js'
 
@@ -8,14 +9,50 @@ export interface Attributes {
   readonly group: number
   readonly accessUs: number
   readonly modificationUs: number
+  /** Extended ones by their names. An access control list is one of them, and nothing more: nobody is kept out by it. */
+  readonly extended: ReadonlyMap<string, string>
 }
+
+/** As Linux calls them: the list of a file, and the one that what is made in a directory gets. */
+export const ACCESS_LIST = 'system.posix_acl_access'
+export const DEFAULT_LIST = 'system.posix_acl_default'
+
+const NONE: ReadonlyMap<string, string> = new Map()
 
 /** Who the processes of a simulated machine run as. */
 export const SIM_USER = 1000
 export const SIM_GROUP = 1000
 
 export function initialAttributes(permissions: number, { bornUs }: Identity): Attributes {
-  return { permissions, user: SIM_USER, group: SIM_GROUP, accessUs: bornUs, modificationUs: bornUs }
+  return {
+    permissions,
+    user: SIM_USER,
+    group: SIM_GROUP,
+    accessUs: bornUs,
+    modificationUs: bornUs,
+    extended: NONE,
+  }
+}
+
+/** What a file that is made in a directory gets of it. */
+export function inheritedAttributes(initial: Attributes, directory: Attributes): Attributes {
+  const list = directory.extended.get(DEFAULT_LIST)
+  return list === undefined ? initial : { ...initial, extended: new Map([[ACCESS_LIST, list]]) }
+}
+
+/** The extended ones of a file that is given those of another one, and whether all may be given. */
+export function givenAttributes(
+  to: Attributes['extended'],
+  from: Attributes['extended'],
+  kind: AttributeKind,
+): { readonly extended: Attributes['extended']; readonly areAll: boolean } {
+  const isOfKind = (name: string): boolean =>
+    kind === 'access-list' ? name === ACCESS_LIST : !name.startsWith('system.')
+  const wanted = [...from].filter(([name]) => isOfKind(name))
+  // Those are the superuser's, as whom no process here runs.
+  const given = wanted.filter(([name]) => !name.startsWith('trusted.'))
+  const others = [...to].filter(([name]) => kind === 'others' || !isOfKind(name))
+  return { extended: new Map([...others, ...given]), areAll: given.length === wanted.length }
 }
 
 /**
@@ -57,9 +94,9 @@ export class AttributeStore {
   }
 
   /** From the beginning, durably. */
-  become(attributes: Attributes): void {
-    this.#now = attributes
-    this.#durable = attributes
+  become(attributes: Partial<Attributes>): void {
+    this.#now = { ...this.#now, ...attributes }
+    this.#durable = this.#now
     this.#isChanged = false
   }
 }

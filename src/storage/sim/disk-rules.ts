@@ -61,6 +61,8 @@ export interface DiskRules {
   readonly preallocation: boolean
   /** Whether open files can be locked (`lock`). Default true. */
   readonly fileLocks: boolean
+  /** Whether extended attributes and access control lists can be given (`copyAttributes`), as by the native addon. Default true. */
+  readonly attributes: boolean
   /** Which permission bits new files and directories do not get, whatever is asked for. Default 0. */
   readonly umask: number
   /** The chance that a new file gets the inode number of one that is gone. Default 1/2; ext4 does it often. */
@@ -86,6 +88,7 @@ export const DEFAULT_RULES: DiskRules = {
   oneTrip: false,
   preallocation: true,
   fileLocks: true,
+  attributes: true,
   umask: 0,
   inodeReuse: 0.5,
 }

@@ -28,6 +28,8 @@ export type OperationKind =
   | 'setPermissions'
   | 'setOwner'
   | 'setTimes'
+  | 'hasAccessList'
+  | 'copyAttributes'
   | 'clone'
   | 'copy'
   | 'punchHole'
@@ -40,7 +42,7 @@ export interface OperationFacts {
   readonly kind: OperationKind
   /** The path it was called with, or by which its file was opened. */
   readonly path: string
-  /** The second path of `rename` and `link`; where `clone` and `copy` take from. */
+  /** The second path of `rename` and `link`; where `clone` and `copy` take from, and `copyAttributes` gives to. */
   readonly to: string | undefined
   readonly position: number | undefined
   /** The bytes to read or write, or the size to truncate to. */

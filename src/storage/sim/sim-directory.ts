@@ -1,4 +1,13 @@
-import type { DirectoryEntry, FileFacts, Listing, OpenMode, StorageDirectory, StorageFile } from '../storage.js'
+import type {
+  AttributeKind,
+  DirectoryEntry,
+  FileFacts,
+  Listing,
+  OpenMode,
+  StorageDirectory,
+  StorageFile,
+} from '../storage.js'
+import { ACCESS_LIST, DEFAULT_LIST, givenAttributes } from './attributes.js'
 import type { DirectoryNode, Node } from './directory-node.js'
 import { FileDescription } from './file-description.js'
 import { directorySyncOperation } from './file-effects.js'
@@ -118,6 +127,22 @@ export class SimDirectory implements StorageDirectory {
     this.#process.block(this.#removing(name))
   }
 
+  hasAccessList(name: string): Promise<boolean> {
+    return this.#process.issue(this.#listLooking(name))
+  }
+
+  hasAccessListSync(name: string): boolean {
+    return this.#process.block(this.#listLooking(name))
+  }
+
+  copyAttributes(name: string, to: StorageFile, kind: AttributeKind): Promise<boolean> {
+    return this.#process.issue(this.#attributeCopying(name, to, kind))
+  }
+
+  copyAttributesSync(name: string, to: StorageFile, kind: AttributeKind): boolean {
+    return this.#process.block(this.#attributeCopying(name, to, kind))
+  }
+
   sync(): Promise<boolean> {
     if (this.#description.isClosed) return Promise.reject(systemError('EBADF', 'fsync'))
     return this.#process.issue(directorySyncOperation(this.#process, this.path, this.#node))
@@ -160,6 +185,30 @@ export class SimDirectory implements StorageDirectory {
       const node = this.#process.tree.statAt(at)
       return node && factsOf(this.#process, node)
     })
+  }
+
+  #listLooking(name: string): Operation<boolean> {
+    const { tree, medium } = this.#process
+    return this.#operation('hasAccessList', 'lgetxattr', name, (at) => {
+      const extended = extendedOf(tree.statAt(at))
+      return medium.rules.attributes && extended.has(name === '.' ? DEFAULT_LIST : ACCESS_LIST)
+    })
+  }
+
+  #attributeCopying(name: string, file: StorageFile, kind: AttributeKind): Operation<boolean> {
+    const { tree, medium } = this.#process
+    const to = SimFile.descriptionOf(file)
+    if (to === undefined) throw new TypeError('this file is none of a simulated disk')
+    const work = (at: NameAt): boolean => {
+      if (to.isClosed) throw systemError('EBADF', 'fsetxattr')
+      if (medium.isReadOnly) throw systemError('EROFS', 'fsetxattr')
+      if (!medium.rules.attributes) return false
+      const { attributes } = to.node
+      const { extended, areAll } = givenAttributes(attributes.now.extended, extendedOf(tree.statAt(at)), kind)
+      attributes.set({ extended })
+      return areAll
+    }
+    return this.#operation('copyAttributes', 'fsetxattr', name, work, to.path)
   }
 
   #linkReading(name: string): Operation<string> {
@@ -245,6 +294,10 @@ class SimListing implements Listing {
     const work = (): DirectoryEntry[] => this.#entries.splice(0, countMax)
     return plainOperation(this.#process, { kind: 'list', syscall: 'scandir', path: this.#path, work })
   }
+}
+
+function extendedOf(node: Node | undefined): ReadonlyMap<string, string> {
+  return node === undefined || node.kind === 'link' ? new Map() : node.attributes.now.extended
 }
 
 function kindOf({ kind }: Node): DirectoryEntry['kind'] {

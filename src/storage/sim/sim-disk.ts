@@ -149,7 +149,30 @@ export class SimDisk {
 
   /** Changes who may do what with a file or a directory, durably: processes are its owner, and not root. */
   setPermissions(path: string, permissions: number): void {
-    this.#machine.tree.setPermissions(path, permissions)
+    this.#machine.tree.attributesAt(path).become({ permissions })
+  }
+
+  /** Puts a file or a directory into a group, durably. Processes may put theirs into any. */
+  setGroup(path: string, group: number): void {
+    this.#machine.tree.attributesAt(path).become({ group })
+  }
+
+  /**
+   * Gives a file or a directory an extended attribute, durably; undefined takes it away. `system.posix_acl_access` is an
+   * access control list: it goes with files as on Linux, and keeps nobody out. What is made in a directory with a
+   * `system.posix_acl_default` gets that as its own. Those named `trusted.` are the superuser's, and no process may give them.
+   */
+  setAttribute(path: string, name: string, value: string | undefined): void {
+    const attributes = this.#machine.tree.attributesAt(path)
+    const extended = new Map(attributes.now.extended)
+    if (value === undefined) extended.delete(name)
+    else extended.set(name, value)
+    attributes.become({ extended })
+  }
+
+  /** The extended attributes of a file or a directory, without an operation. */
+  attributes(path: string): ReadonlyMap<string, string> {
+    return this.#machine.tree.attributesAt(path).now.extended
   }
 
   /** The paths of all files, sorted. */

@@ -1,4 +1,5 @@
 import type { OpenMode } from '../storage.js'
+import { type AttributeStore, inheritedAttributes } from './attributes.js'
 import { DirectoryNode, LinkNode, type Node } from './directory-node.js'
 import { type Fate, fateBy } from './fate.js'
 import { FileNode } from './file-node.js'
@@ -172,12 +173,12 @@ export class Tree {
     this.#drop(node)
   }
 
-  /** Of a file or a directory, durable at once. */
-  setPermissions(path: string, permissions: number): void {
-    const call = { syscall: 'chmod', path }
+  /** What is said of a file or a directory. */
+  attributesAt(path: string): AttributeStore {
+    const call = { syscall: 'stat', path }
     const { node } = this.#find(call, path, true)
     if (node === undefined || node.kind === 'link') throw failure('ENOENT', call)
-    node.attributes.become({ ...node.attributes.now, permissions })
+    return node.attributes
   }
 
   makeDirectory(target: Target, permissions?: number): void {
@@ -275,6 +276,7 @@ export class Tree {
 
   #createFile({ directory, name }: Place, permissions: number): FileNode {
     const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions & ~this.#medium.rules.umask)
+    file.attributes.become(inheritedAttributes(file.attributes.now, directory.attributes.now))
     file.links = 1
     file.home = directory
     directory.change([[name, file]])
