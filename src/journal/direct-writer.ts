@@ -71,6 +71,10 @@ export class DirectWriter implements Writer {
     return this.#bestOf(this.#space.trips, durableLsn)
   }
 
+  get obstacle(): Promise<void> | undefined {
+    return this.#space.trips.length > 0 ? this.#flight?.landing : undefined
+  }
+
   /** Not beside an unfinished sync: of a failure, only one of the two would be told. */
   blockingTripFor(durableLsn: number): Trip | undefined {
     return this.isBusy ? undefined : this.#bestOf(this.#space.blockingTrips, durableLsn)
@@ -98,7 +102,7 @@ export class DirectWriter implements Writer {
       if (this.#isGivenUp) throw new Error('the journal was given up before all of it was written')
       // One write after the other.
       // oxlint-disable-next-line no-await-in-loop
-      await (this.#flight?.landing ?? this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn))))
+      await (this.#flight?.landing ?? this.#flyWithoutSync())
     }
   }
 
@@ -137,14 +141,20 @@ export class DirectWriter implements Writer {
     this.#space.dataSyncSync()
   }
 
-  makeRoom(): boolean {
-    this.#pour()
-    this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
+  /** As in the page cache; but where a write cannot be waited for, the blocking one goes around what it covers. */
+  makeRoom(onFailure: (error: unknown) => void): boolean {
+    if (!this.#space.canFinish) {
+      this.#empty()
+      return true
+    }
+    this.finishSync()
+    if (this.#issuedLsn === this.#buffer.nextLsn) this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
+    else this.#flyWithoutSync().catch(onFailure)
     return true
   }
 
   writeOversize(record: Uint8Array): void {
-    this.makeRoom()
+    this.#empty()
     const slot = this.#buffer.slot
     const memory = this.#buffer.slotMemory(slot)
     const frame = new OversizeFrame(this.#buffer, record)
@@ -175,6 +185,10 @@ export class DirectWriter implements Writer {
 
   closeSync(): void {
     this.#space.closeSync()
+  }
+
+  #flyWithoutSync(): Promise<void> {
+    return this.#fly((source, lsn) => run(writeWhole(this.#space, source, lsn)))
   }
 
   /** Writes what is staged by a write that is waited for. */
@@ -219,6 +233,12 @@ export class DirectWriter implements Writer {
     } finally {
       this.#inFlight.end()
     }
+  }
+
+  /** The slot in use has been written, and begins anew. */
+  #empty(): void {
+    this.#pour()
+    this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
   }
 
   /** Writes what is staged, blocking, as far as that can be. */

@@ -39,6 +39,7 @@ export class Journal {
   readonly #recordBytesMax: number
   readonly #keepsPreallocated: boolean
   readonly #forgetAtExit: () => void
+  readonly #writeFailed = (error: unknown): void => void this.#committer.poison(error, 'write to')
   #state: 'open' | 'poisoned' | 'closing' | 'handed over' | 'closed' = 'open'
   #closed: Promise<void> | undefined
 
@@ -391,7 +392,7 @@ export class Journal {
         this.#writer.writeOversize(record)
         this.#meter.oversizeMs.record(this.#meter.now() - begunAt)
       } else {
-        if (this.#writer.makeRoom()) this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
+        if (this.#writer.makeRoom(this.#writeFailed)) this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
         assert(this.#buffer.stage(record) > 0, 'an empty buffer has no room for a record that is smaller')
       }
     } catch (error) {
