@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,6 +9,7 @@ export class Scratch {
 
   constructor(below: string) {
     this.directory = mkdtempSync(join(below, 'fsys-bench-'))
+    spreadFolders(this.directory)
   }
 
   /** A path where nothing is yet, in a folder of its own: programs put files beside it. */
@@ -24,5 +26,18 @@ export class Scratch {
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Asks ext4 to give each folder a place of its own on the disk. It passes over inodes that were deleted in the last minutes, one
+ * by one: among those of the programs before it, a program that makes files pays for them. Other file systems know no such
+ * wish, and do not need it.
+ */
+function spreadFolders(directory: string): void {
+  try {
+    execFileSync('chattr', ['+T', directory], { stdio: 'ignore' })
+  } catch {
+    // No such command, or no such attribute.
   }
 }

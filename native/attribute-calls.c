@@ -26,10 +26,10 @@ static napi_value js_has_access_list_sync(napi_env env, napi_callback_info info)
   return number(env, has_attribute(path, is_default != 0 ? DEFAULT_LIST : ACCESS_LIST));
 }
 
-static struct operation read_copy(struct arguments *arguments) {
-  struct operation wanted = {.names = argument_path(arguments, 0),
-                             .fd = argument_int(arguments, 1),
-                             .mode = argument_int(arguments, 2)};
+static struct request read_copy(struct arguments *arguments) {
+  struct request wanted = {.names = argument_path(arguments, 0),
+                           .fd = argument_int(arguments, 1),
+                           .mode = argument_int(arguments, 2)};
   if (!arguments->are_refused && (wanted.mode < 0 || wanted.mode >= ATTRIBUTES_KINDS)) {
     arguments->are_refused = true;
     napi_throw_range_error(arguments->env, "ERR_OUT_OF_RANGE", "there are no such attributes");
@@ -37,29 +37,27 @@ static struct operation read_copy(struct arguments *arguments) {
   return wanted;
 }
 
-static int64_t run_copy(struct operation *operation) {
-  return copy_attributes(operation->names, operation->fd, (enum attribute_kind)operation->mode);
+static int64_t copy(const struct request *wanted) {
+  return copy_attributes(wanted->names, wanted->fd, (enum attribute_kind)wanted->mode);
 }
+
+static int64_t run_copy(struct operation *operation) { return copy(&operation->wanted); }
 
 // copyAttributesSync(path, to, kind): 0, 1 if some were left out, or a negative errno
 static napi_value js_copy_attributes_sync(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read_copy(&arguments);
-  return arguments.are_refused ? NULL : number(env, (double)run_copy(&wanted));
+  struct request wanted = read_copy(&arguments);
+  return arguments.are_refused ? NULL : number(env, (double)copy(&wanted));
 }
 
 // copyAttributes(path, to, kind, callback)
 static napi_value js_copy_attributes(napi_env env, napi_callback_info info) {
   struct arguments arguments = arguments_of(env, info);
-  struct operation wanted = read_copy(&arguments);
+  struct request wanted = read_copy(&arguments);
   napi_value callback = argument_function(&arguments, 3);
   if (arguments.are_refused) return NULL;
-  struct operation *operation = operation_create(&arguments, callback, arguments.values[0]);
-  if (operation == NULL) return NULL;
-  operation->names = wanted.names;
-  operation->fd = wanted.fd;
-  operation->mode = wanted.mode;
-  return operation_queue(operation, run_copy);
+  struct operation *operation = operation_create(&arguments, wanted, callback, arguments.values[0]);
+  return operation == NULL ? NULL : operation_queue(operation, run_copy);
 }
 
 const struct function attribute_functions[] = {

@@ -13,7 +13,7 @@ export async function measureCommit(contestant: Contestant, task: Task): Promise
   if (log === undefined) throw new Error('it has no log to commit to')
   const drive = committers === 1 ? commitOneByOne : commitTogether
 
-  const warmedUp = await drive(log, record, committers, seconds / 3)
+  const warmedUp = await drive(log, record, committers, seconds)
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const cpuBefore = cpuSeconds()

@@ -1,4 +1,5 @@
-import { run, runSync } from '../storage/steps.js'
+import { runSync } from '../storage/steps.js'
+import { BLOCKING_WRITE_BYTES_MAX } from '../storage/storage.js'
 import { writeWhole } from '../storage/whole.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { LogSpace, Trip } from './log-space.js'
@@ -6,22 +7,20 @@ import { OversizeFrame } from './oversize-frame.js'
 import { SpaceWriter } from './space-writer.js'
 import type { Writer } from './writer.js'
 
-/** Up to this much a blocking write costs less than the trip to the thread pool and back. */
-export const BLOCKING_WRITE_BYTES_MAX: number = 64 * 1024
+/**
+ * Up to this size on average, staging and sealing frames takes so long that it pays to have another thread write them
+ * meanwhile. Copies of larger ones only get in each other's way: with frames of 1 KiB a tenth was lost by it.
+ */
+const SMALL_FRAME_BYTES_MAX = 400
 
 /** Writes through the page cache. */
-export class BufferedWriter extends SpaceWriter implements Writer {
+export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
   readonly mustWait = false
-  readonly #buffer: LogBuffer
   #writtenLsn: number
   #writtenRecords = 0
-  /** The slot that the unfinished write reads from. */
-  #pinnedSlot: number | undefined
-  #draining: Promise<void> | undefined
 
   constructor(space: LogSpace, buffer: LogBuffer) {
-    super(space)
-    this.#buffer = buffer
+    super(space, buffer)
     this.#writtenLsn = buffer.nextLsn
   }
 
@@ -34,116 +33,119 @@ export class BufferedWriter extends SpaceWriter implements Writer {
   }
 
   get prefersBlocking(): boolean {
-    return this.#draining === undefined && this.#buffer.nextLsn - this.#writtenLsn <= BLOCKING_WRITE_BYTES_MAX
+    return this.flight === undefined && this.buffer.nextLsn - this.#writtenLsn <= BLOCKING_WRITE_BYTES_MAX
   }
 
-  finishSync(): void {}
+  /** Not for one that carries a sync: what it covers is sooner written again. */
+  finishSync(): void {
+    const flight = this.flight
+    if (flight === undefined || flight.hasSync || !this.space.canFinish) return
+    this.space.finishSync()
+    this.land(flight)
+  }
 
-  /**
-   * What an unfinished write covers is written again, the same bytes at the same place, because nothing can be waited for
-   * here, or need not be.
-   */
+  /** What an unfinished write covers is written again: the same bytes at the same place, so that neither order does harm. */
   writeSync(): void {
-    this.#buffer.seal()
-    while (this.#writtenLsn < this.#buffer.nextLsn) {
-      const source = this.#buffer.staged(this.#writtenLsn)
+    this.buffer.seal()
+    while (this.#writtenLsn < this.buffer.nextLsn) {
+      const source = this.buffer.staged(this.#writtenLsn)
       runSync(writeWhole(this.space, source, this.#writtenLsn))
-      this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
+      this.#advance(this.#writtenLsn + source.length, this.buffer.recordsThrough(this.#writtenLsn))
     }
   }
 
-  async write(): Promise<void> {
-    const target = this.#buffer.nextLsn
-    while (this.#writtenLsn < target) {
-      this.#draining ??= this.#drain(target).finally(() => (this.#draining = undefined))
-      // One write after the other: the frontier moves contiguously (D4).
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#draining
-    }
+  get obstacle(): Promise<void> | undefined {
+    return this.space.trips.includes('all') ? this.flight?.landing : undefined
   }
 
   /** Not of what lies in two slots. */
   tripFor(): Trip | undefined {
-    const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
-    return this.#draining === undefined && isWhole ? this.space.trips.find((trip) => trip === 'all') : undefined
+    const isWhole = this.buffer.slotOf(this.#writtenLsn) === this.buffer.slot
+    return this.flight === undefined && isWhole ? this.space.trips.find((trip) => trip === 'all') : undefined
   }
 
   /** Beside an unfinished write too, as `writeSync`. */
   blockingTripFor(): Trip | undefined {
-    const isWhole = this.#buffer.slotOf(this.#writtenLsn) === this.#buffer.slot
+    const isWhole = this.buffer.slotOf(this.#writtenLsn) === this.buffer.slot
     return isWhole ? this.space.blockingTrips.find((trip) => trip === 'all') : undefined
   }
 
-  async writeDurably(trip: Trip): Promise<void> {
-    const trying = this.#fly((source, lsn) => this.space.writeDurably(source, lsn, trip))
-    this.#draining = trying.finally(() => (this.#draining = undefined))
-    await this.#draining
+  writeDurably(trip: Trip): Promise<void> {
+    return this.fly((source, lsn) => this.space.writeDurably(source, lsn, trip), true)
   }
 
   writeDurablySync(trip: Trip): void {
-    this.#buffer.seal()
-    const source = this.#buffer.staged(this.#writtenLsn)
+    this.buffer.seal()
+    const source = this.buffer.staged(this.#writtenLsn)
     this.space.writeDurablySync(source, this.#writtenLsn, trip)
-    this.#advance(this.#writtenLsn + source.length, this.#buffer.recordsThrough(this.#writtenLsn))
+    this.#advance(this.#writtenLsn + source.length, this.buffer.recordsThrough(this.#writtenLsn))
   }
 
-  makeRoom(): boolean {
-    if (this.#pinnedSlot === this.#buffer.slot) {
-      this.#buffer.switchSlot()
+  /**
+   * The slot in use is left to its write, and appends go on in the other one, if that pays, and if the write can be waited for
+   * when its slot is needed again. Otherwise it is emptied by a blocking write.
+   */
+  makeRoom(onFailure: (error: unknown) => void): boolean {
+    const { slot } = this.buffer
+    if (this.flight?.slot === slot) {
+      this.buffer.switchSlot()
       return false
     }
-    this.writeSync()
-    this.#buffer.restart(this.#buffer.slot, this.#writtenLsn)
+    this.finishSync()
+    // Something of the other slot may be staged behind what was being written.
+    const isOtherFree = this.flight === undefined && this.buffer.slotOf(this.#writtenLsn) === slot
+    if (!isOtherFree || !this.space.canFinish || !this.#hasSmallFrames) {
+      this.writeSync()
+      this.buffer.restart(slot, this.#writtenLsn)
+      return true
+    }
+    if (this.#writtenLsn < this.buffer.nextLsn) this.flyWithoutSync().catch(onFailure)
+    this.buffer.switchSlot()
     return true
   }
 
   writeOversize(record: Uint8Array): void {
+    this.finishSync()
     this.writeSync()
-    const slot = this.#pinnedSlot === this.#buffer.slot ? 1 - this.#buffer.slot : this.#buffer.slot
-    const memory = this.#buffer.slotMemory(slot)
-    const frame = new OversizeFrame(this.#buffer, record)
+    const slot = this.flight?.slot === this.buffer.slot ? 1 - this.buffer.slot : this.buffer.slot
+    const memory = this.buffer.slotMemory(slot)
+    const frame = new OversizeFrame(this.buffer, record)
     let lsn = this.#writtenLsn
     while (!frame.isComplete) {
       const end = frame.fill(slot, 0)
       runSync(writeWhole(this.space, memory.subarray(0, end), lsn))
       lsn += end
     }
-    this.#buffer.countOversize()
-    this.#advance(lsn, this.#buffer.records)
-    this.#buffer.restart(slot, lsn)
+    this.buffer.countOversize()
+    this.#advance(lsn, this.buffer.records)
+    this.buffer.restart(slot, lsn)
   }
 
   handOverSync(): void {
     this.writeSync()
   }
 
-  /** One slot's part of what is staged below `target`, in an unfinished write that others may overtake with the same bytes. */
-  async #drain(target: number): Promise<void> {
-    while (this.#writtenLsn < target) {
-      if (this.isGivenUp) throw new Error('the journal was given up before all of it was written')
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#fly((source, lsn) => run(writeWhole(this.space, source, lsn)))
-    }
+  get #hasSmallFrames(): boolean {
+    const bytes = this.buffer.nextLsn - this.#writtenLsn
+    return bytes <= (this.buffer.records - this.#writtenRecords) * SMALL_FRAME_BYTES_MAX
   }
 
-  /** Appends go on behind what an unfinished write covers. */
-  async #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
-    this.#buffer.seal()
+  /** Writes one slot's part of what is staged. Appends go on behind it; others may overtake it with the same bytes. */
+  protected fly(write: (source: Buffer, lsn: number) => Promise<void>, hasSync: boolean): Promise<void> {
+    this.buffer.seal()
     const lsn = this.#writtenLsn
-    const source = this.#buffer.staged(lsn)
-    const records = this.#buffer.recordsThrough(lsn)
-    this.#pinnedSlot = this.#buffer.slotOf(lsn)
-    try {
-      await this.inFlight.track(this.#land(write(source, lsn), lsn + source.length, records))
-    } finally {
-      this.#pinnedSlot = undefined
-    }
+    const source = this.buffer.staged(lsn)
+    const flight = new Flight(lsn + source.length, this.buffer.recordsThrough(lsn), this.buffer.slotOf(lsn), hasSync)
+    this.flight = flight
+    this.inFlight.begin()
+    flight.landing = this.follow(write(source, lsn), flight)
+    return flight.landing
   }
 
-  /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  async #land(writing: Promise<void>, end: number, records: number): Promise<void> {
-    await writing
+  protected land({ end, records }: Flight): void {
+    this.flight = undefined
     this.#advance(end, records)
+    this.inFlight.end()
   }
 
   /** A blocking write may have been quicker. */
@@ -151,5 +153,25 @@ export class BufferedWriter extends SpaceWriter implements Writer {
     if (lsn <= this.#writtenLsn) return
     this.#writtenLsn = lsn
     this.#writtenRecords = records
+  }
+}
+
+/** A write that is unfinished. */
+class Flight {
+  /** The LSN past what it writes. */
+  readonly end: number
+  /** How many records there are below that. */
+  readonly records: number
+  /** The slot that it reads from. */
+  readonly slot: number
+  /** Whether a sync is part of it. */
+  readonly hasSync: boolean
+  landing: Promise<void> = Promise.resolve()
+
+  constructor(end: number, records: number, slot: number, hasSync: boolean) {
+    this.end = end
+    this.records = records
+    this.slot = slot
+    this.hasSync = hasSync
   }
 }

@@ -150,6 +150,11 @@ export class Committer {
     if (this.groups.phase !== 'running') return
     this.#stepBegunAt = this.#meter.now()
     this.#meter.groupBegins(this.#stepBegunAt)
+    this.#writeGroup(true)
+  }
+
+  /** `mayWait`: for an unfinished write, once. More may have been begun by then, and nobody is to wait without end. */
+  #writeGroup(mayWait: boolean): void {
     if (this.#isWritten) {
       this.#syncGroup()
       return
@@ -157,6 +162,11 @@ export class Committer {
     const trip = this.#writer.tripFor(this.#durableLsn)
     if (trip !== undefined) {
       this.#makeTrip(trip)
+      return
+    }
+    const { obstacle } = this.#writer
+    if (mayWait && obstacle !== undefined) {
+      obstacle.then(this.#writeGroupNow, (error: unknown) => this.poison(error, 'write to'))
       return
     }
     if (!this.#writer.prefersBlocking) {
@@ -170,6 +180,10 @@ export class Committer {
       return
     }
     this.#syncWrittenGroup()
+  }
+
+  readonly #writeGroupNow = (): void => {
+    if (this.groups.phase === 'running') this.#writeGroup(false)
   }
 
   readonly #syncWrittenGroup = (): void => {

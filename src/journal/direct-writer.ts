@@ -1,5 +1,5 @@
 import { assert } from '../errors.js'
-import { run, runSync } from '../storage/steps.js'
+import { runSync } from '../storage/steps.js'
 import { writeWhole } from '../storage/whole.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { LogSpace, Trip } from './log-space.js'
@@ -23,24 +23,21 @@ import type { Writer } from './writer.js'
  *                                          held      written, blocking
  * ```
  */
-export class DirectWriter extends SpaceWriter implements Writer {
+export class DirectWriter extends SpaceWriter<Flight> implements Writer {
   readonly prefersBlocking = false
-  readonly #buffer: LogBuffer
   readonly #alignment: number
   #writtenLsn: number
   #writtenRecords = 0
   /** Everything below this is written, but for what is unfinished or held. The slot in use holds what is above it. */
   #issuedLsn: number
   #issuedRecords = 0
-  #flight: Flight | undefined
   /** The sector that is held, and where it belongs. */
   readonly #held: Buffer
   #heldLsn: number | undefined
 
   /** `memory` is room for one sector, aligned as all of it. */
   constructor(space: LogSpace, buffer: LogBuffer, memory: Buffer) {
-    super(space)
-    this.#buffer = buffer
+    super(space, buffer)
     this.#alignment = space.alignment
     this.#held = memory.subarray(0, space.alignment)
     this.#writtenLsn = buffer.nextLsn
@@ -56,12 +53,16 @@ export class DirectWriter extends SpaceWriter implements Writer {
   }
 
   get mustWait(): boolean {
-    return this.#flight !== undefined && !this.space.canFinish
+    return this.flight !== undefined && !this.space.canFinish
   }
 
   tripFor(durableLsn: number): Trip | undefined {
-    if (this.#flight !== undefined) return undefined
+    if (this.flight !== undefined) return undefined
     return this.#bestOf(this.space.trips, durableLsn)
+  }
+
+  get obstacle(): Promise<void> | undefined {
+    return this.space.trips.length > 0 ? this.flight?.landing : undefined
   }
 
   /** Not beside an unfinished sync: of a failure, only one of the two would be told. */
@@ -73,54 +74,50 @@ export class DirectWriter extends SpaceWriter implements Writer {
     return trips.find((trip) => trip === 'all' || this.#writtenLsn === durableLsn)
   }
 
-  async write(): Promise<void> {
-    const target = this.#buffer.nextLsn
-    while (this.#writtenLsn < target) {
-      if (this.isGivenUp) throw new Error('the journal was given up before all of it was written')
-      // One write after the other.
-      // oxlint-disable-next-line no-await-in-loop
-      await (this.#flight?.landing ?? this.#fly((source, lsn) => run(writeWhole(this.space, source, lsn))))
-    }
-  }
-
   writeDurably(trip: Trip): Promise<void> {
-    assert(this.#flight === undefined, 'a trip begins while a write is unfinished')
-    return this.#fly((source, lsn) => this.space.writeDurably(source, lsn, trip))
+    assert(this.flight === undefined, 'a trip begins while a write is unfinished')
+    return this.fly((source, lsn) => this.space.writeDurably(source, lsn, trip))
   }
 
   /** When it throws, the write may still be unfinished: its promise ends the flight. */
   finishSync(): void {
-    const flight = this.#flight
+    const flight = this.flight
     if (flight === undefined) return
     this.space.finishSync()
-    this.#land(flight)
+    this.land(flight)
   }
 
   writeSync(): void {
-    assert(this.#flight === undefined, 'a blocking write begins while another is unfinished')
+    assert(this.flight === undefined, 'a blocking write begins while another is unfinished')
     this.#pour()
   }
 
   writeDurablySync(trip: Trip): void {
-    assert(this.#flight === undefined, 'a blocking trip begins while a write is unfinished')
-    this.#buffer.seal()
-    const end = this.#buffer.nextLsn
+    assert(this.flight === undefined, 'a blocking trip begins while a write is unfinished')
+    this.buffer.seal()
+    const end = this.buffer.nextLsn
     const lsn = this.#issuedLsn - (this.#issuedLsn % this.#alignment)
-    this.space.writeDurablySync(this.#buffer.sectors(this.#issuedLsn), lsn, trip)
+    this.space.writeDurablySync(this.buffer.sectors(this.#issuedLsn), lsn, trip)
     this.#issued(end)
   }
 
-  makeRoom(): boolean {
-    this.#pour()
-    this.#buffer.restart(this.#buffer.slot, this.#issuedLsn)
+  /** As in the page cache; but where a write cannot be waited for, the blocking one goes around what it covers. */
+  makeRoom(onFailure: (error: unknown) => void): boolean {
+    if (!this.space.canFinish) {
+      this.#empty()
+      return true
+    }
+    this.finishSync()
+    if (this.#issuedLsn === this.buffer.nextLsn) this.buffer.restart(this.buffer.slot, this.#issuedLsn)
+    else this.flyWithoutSync().catch(onFailure)
     return true
   }
 
   writeOversize(record: Uint8Array): void {
-    this.makeRoom()
-    const slot = this.#buffer.slot
-    const memory = this.#buffer.slotMemory(slot)
-    const frame = new OversizeFrame(this.#buffer, record)
+    this.#empty()
+    const slot = this.buffer.slot
+    const memory = this.buffer.slotMemory(slot)
+    const frame = new OversizeFrame(this.buffer, record)
     let start = this.#issuedLsn % this.#alignment
     let lsn = this.#issuedLsn - start
     let end = start
@@ -131,9 +128,9 @@ export class DirectWriter extends SpaceWriter implements Writer {
       lsn += padded
       start = 0
     }
-    this.#buffer.countOversize()
+    this.buffer.countOversize()
     this.#issued(this.#issuedLsn + frame.bytes)
-    this.#buffer.restart(slot, this.#issuedLsn, slot * memory.length + end)
+    this.buffer.restart(slot, this.#issuedLsn, slot * memory.length + end)
   }
 
   /** What is held cannot be written any more if nothing can be waited for, and ends what a reader will find. */
@@ -143,36 +140,23 @@ export class DirectWriter extends SpaceWriter implements Writer {
   }
 
   /** Writes what is staged by a write that is waited for. */
-  #fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
-    this.#buffer.seal()
-    const end = this.#buffer.nextLsn
+  protected fly(write: (source: Buffer, lsn: number) => Promise<void>): Promise<void> {
+    this.buffer.seal()
+    const end = this.buffer.nextLsn
     const lsn = this.#issuedLsn - (this.#issuedLsn % this.#alignment)
-    const source = this.#buffer.sectors(this.#issuedLsn)
-    this.#buffer.switchSlot()
+    const source = this.buffer.sectors(this.#issuedLsn)
+    this.buffer.switchSlot()
     this.#issuedLsn = end
-    this.#issuedRecords = this.#buffer.records
-    const flight = new Flight(end, this.#buffer.records, lsn + source.length)
-    this.#flight = flight
+    this.#issuedRecords = this.buffer.records
+    const flight = new Flight(end, this.buffer.records, lsn + source.length)
+    this.flight = flight
     this.inFlight.begin()
-    flight.landing = this.#follow(write(source, lsn), flight)
+    flight.landing = this.follow(write(source, lsn), flight)
     return flight.landing
   }
 
-  async #follow(writing: Promise<void>, flight: Flight): Promise<void> {
-    try {
-      await writing
-    } catch (error) {
-      this.#flight = undefined
-      this.inFlight.end()
-      throw error
-    }
-    // A blocking call may have waited for it.
-    if (this.#flight === flight) this.#land(flight)
-  }
-
-  /** The frontier has moved before anybody hears that the writer is idle: a cut goes by it. */
-  #land({ end, records }: Flight): void {
-    this.#flight = undefined
+  protected land({ end, records }: Flight): void {
+    this.flight = undefined
     try {
       this.#writtenLsn = end
       this.#writtenRecords = records
@@ -186,19 +170,25 @@ export class DirectWriter extends SpaceWriter implements Writer {
     }
   }
 
+  /** The slot in use has been written, and begins anew. */
+  #empty(): void {
+    this.#pour()
+    this.buffer.restart(this.buffer.slot, this.#issuedLsn)
+  }
+
   /** Writes what is staged, blocking, as far as that can be. */
   #pour(): void {
-    const end = this.#buffer.nextLsn
+    const end = this.buffer.nextLsn
     if (end === this.#issuedLsn) return
-    this.#buffer.seal()
-    this.#put(this.#buffer.sectors(this.#issuedLsn), this.#issuedLsn - (this.#issuedLsn % this.#alignment))
+    this.buffer.seal()
+    this.#put(this.buffer.sectors(this.#issuedLsn), this.#issuedLsn - (this.#issuedLsn % this.#alignment))
     this.#issued(end)
   }
 
   #issued(lsn: number): void {
     this.#issuedLsn = lsn
-    this.#issuedRecords = this.#buffer.records
-    if (this.#flight !== undefined) return
+    this.#issuedRecords = this.buffer.records
+    if (this.flight !== undefined) return
     this.#writtenLsn = lsn
     this.#writtenRecords = this.#issuedRecords
   }
@@ -206,7 +196,7 @@ export class DirectWriter extends SpaceWriter implements Writer {
   /** Writes sectors, blocking, but for one that an unfinished write also covers: that is held. */
   #put(sectors: Buffer, lsn: number): void {
     let skipped = 0
-    if (lsn < (this.#flight?.sectorsEnd ?? 0)) {
+    if (lsn < (this.flight?.sectorsEnd ?? 0)) {
       sectors.copy(this.#held)
       this.#heldLsn = lsn
       skipped = this.#alignment

@@ -39,6 +39,7 @@ export class Journal {
   readonly #groups: GroupCommit
   readonly #recordBytesMax: number
   readonly #life: JournalLife
+  readonly #writeFailed = (error: unknown): void => void this.#committer.poison(error, 'write to')
 
   /** In `context`, subscribers are told of what the journal does for many callers. */
   constructor(
@@ -282,7 +283,7 @@ export class Journal {
         this.#writer.writeOversize(record)
         this.#meter.oversizeMs.record(this.#meter.now() - begunAt)
       } else {
-        if (this.#writer.makeRoom()) this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
+        if (this.#writer.makeRoom(this.#writeFailed)) this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
         assert(this.#buffer.stage(record) > 0, 'an empty buffer has no room for a record that is smaller')
       }
     } catch (error) {

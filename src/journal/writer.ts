@@ -25,6 +25,8 @@ export interface Writer {
   tripFor(durableLsn: number): Trip | undefined
   /** The same for a blocking trip. */
   blockingTripFor(durableLsn: number): Trip | undefined
+  /** An unfinished write, if there may be a trip as soon as it has ended. */
+  readonly obstacle: Promise<void> | undefined
   /** From now until it has ended, this operation counts as unfinished too. */
   track<Value>(operation: Promise<Value>): Promise<Value>
   /** Calls back as soon as no write and no sync is unfinished: at once if that is so. */
@@ -48,10 +50,10 @@ export interface Writer {
   sync(): Promise<void>
   syncSync(): void
   /**
-   * Makes room for a frame that does not fit into the slot in use. May block for a write: this is where appending faster
-   * than the disk becomes slower (D9). True if it has written.
+   * Makes room for a frame that does not fit into the slot in use. May begin a write, whose failure `onFailure` is told, and
+   * may block for one: this is where appending faster than the disk becomes slower (D9). True if it has made or begun one.
    */
-  makeRoom(): boolean
+  makeRoom(onFailure: (error: unknown) => void): boolean
   /** Writes a record whose frame is larger than a slot, before it returns. */
   writeOversize(record: Uint8Array): void
   /** The process ends: as much as can be of what is staged goes to the operating system. */

@@ -16,7 +16,12 @@ export function defaultStorage(isDirect: boolean): Storage {
     storage =
       addon === undefined || engine === 'portable'
         ? new NodeStorage({ engineReason: reason })
-        : new NodeStorage({ engine, engineReason: reason, addon, makeFile: (fd) => new NativeFile(fd, addon, engine) })
+        : new NodeStorage({
+            engine,
+            engineReason: reason,
+            addon,
+            makeFile: (fd, mode) => new NativeFile(fd, mode, addon, engine),
+          })
     storages.set(engine, storage)
   }
   return storage

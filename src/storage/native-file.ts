@@ -8,7 +8,14 @@ import {
   nativeError,
 } from '../platform/native-addon.js'
 import { NodeFile } from './node-file.js'
-import type { Advice, LockAnswer, Registered, StorageFile } from './storage.js'
+import {
+  type Advice,
+  BLOCKING_WRITE_BYTES_MAX,
+  type LockAnswer,
+  type OpenMode,
+  type Registered,
+  type StorageFile,
+} from './storage.js'
 
 /**
  * An open file that is written by the native addon: with the sync in one trip, and so that an unfinished write can be
@@ -21,11 +28,15 @@ export class NativeFile extends NodeFile {
   /** What stand for the file and for memory in the ring, once they are registered there. */
   #ringFile: number | undefined
   #ringMemory: number | undefined
+  /** Up to so many bytes are written blocking where only the sync need be waited for. */
+  readonly #atOnceBytesMax: number
   readonly #unfinished = new Set<number>()
   #failure: Error | undefined
 
-  constructor(fd: number, addon: NativeAddon, engine: 'pool' | 'uring') {
+  constructor(fd: number, mode: OpenMode, addon: NativeAddon, engine: 'pool' | 'uring') {
     super(fd)
+    const goesPastTheCache = mode.startsWith('direct')
+    this.#atOnceBytesMax = engine === 'uring' && !goesPastTheCache ? BLOCKING_WRITE_BYTES_MAX : 0
     this.#addon = addon
     this.#engine = engine
     this.#write = engine === 'uring' ? addon.ringWrite : addon.writeAndSync
@@ -36,8 +47,13 @@ export class NativeFile extends NodeFile {
     return source.length
   }
 
+  /**
+   * A write to the page cache is no work for io_uring on all file systems: where ext4 gets it, two threads of the kernel do
+   * one after the other what one job of the pool does. Written at once, only the sync is left to it.
+   */
   writeAndSync(source: Uint8Array, position: number): Promise<void> {
-    return this.#waitFor(source, position, How.writeAndSync)
+    const isAtOnce = source.length <= this.#atOnceBytesMax
+    return this.#waitFor(source, position, isAtOnce ? How.writeAtOnceAndSync : How.writeAndSync)
   }
 
   writeAndSyncSync(source: Uint8Array, position: number): void {

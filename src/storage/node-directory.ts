@@ -23,7 +23,7 @@ import type {
 /** What the directories of one storage share. */
 export interface NodeDirectoryTools {
   /** Makes a file of an open descriptor. */
-  readonly makeFile: (fd: number) => StorageFile
+  readonly makeFile: (fd: number, mode: OpenMode) => StorageFile
   readonly addon: NativeAddon | undefined
   /** Whether to use the names that Linux has for what is open, where it has them. */
   readonly pins: boolean
@@ -74,13 +74,17 @@ export class NodeDirectory implements StorageDirectory {
     const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
     return this.#tools.makeFile(
       await this.#wait(name, (callback: Callback<number>) => fs.open(path, flags, permissions, callback)),
+      mode,
     )
   }
 
   openSync(name: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
     const path = this.#at(name)
     const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
-    return this.#tools.makeFile(this.#block(name, () => fs.openSync(path, flags, permissions)))
+    return this.#tools.makeFile(
+      this.#block(name, () => fs.openSync(path, flags, permissions)),
+      mode,
+    )
   }
 
   async openDirectory(name: string): Promise<StorageDirectory> {

@@ -13,7 +13,7 @@ export interface NodeStorageOptions {
   readonly engine?: Engine
   readonly engineReason?: string | undefined
   /** Makes a file of an open descriptor; by default, one that goes by Node's own calls. */
-  readonly makeFile?: (fd: number) => StorageFile
+  readonly makeFile?: (fd: number, mode: OpenMode) => StorageFile
   /** For calls on directories that Node does not have. */
   readonly addon?: NativeAddon | undefined
   /** False: does without the names that Linux has for what is open, as other platforms must. */
@@ -27,7 +27,7 @@ export class NodeStorage implements Storage {
   readonly hasAttributes: boolean
   readonly clock: Clock = clock
   readonly owners: Owners = owners
-  readonly #makeFile: (fd: number) => StorageFile
+  readonly #makeFile: (fd: number, mode: OpenMode) => StorageFile
   readonly #tools: NodeDirectoryTools
 
   constructor(options: NodeStorageOptions = {}) {
@@ -41,13 +41,13 @@ export class NodeStorage implements Storage {
   open(path: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     return new Promise((resolve, reject) => {
       fs.open(path, flagsOf(path, mode), permissions, (error, fd) =>
-        error ? reject(error) : resolve(this.#makeFile(fd)),
+        error ? reject(error) : resolve(this.#makeFile(fd, mode)),
       )
     })
   }
 
   openSync(path: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
-    return this.#makeFile(fs.openSync(path, flagsOf(path, mode), permissions))
+    return this.#makeFile(fs.openSync(path, flagsOf(path, mode), permissions), mode)
   }
 
   realPath(path: string): Promise<string> {

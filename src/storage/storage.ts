@@ -246,6 +246,9 @@ export interface Registered {
   readonly reason?: string
 }
 
+/** Up to this much a blocking write to the page cache costs less than the trip to another thread and back. */
+export const BLOCKING_WRITE_BYTES_MAX: number = 64 * 1024
+
 /** A lock is taken; or there is no such thing here; or somebody else has it, who can mostly not be named. */
 export type LockAnswer =
   | { readonly state: 'taken' }

@@ -24,7 +24,10 @@ function dyingInFrontOf(addon: NativeAddon, number: number): NativeAddon {
 const { addon } = nativeAddon()
 if (addon === undefined || addon.ringOpen() < 0) throw new Error('there is no io_uring')
 const dying = dyingInFrontOf(addon, Number(result))
-const storage = new NodeStorage({ engine: 'uring', makeFile: (fd) => new NativeFile(fd, dying, 'uring') })
+const storage = new NodeStorage({
+  engine: 'uring',
+  makeFile: (fd, openMode) => new NativeFile(fd, openMode, dying, 'uring'),
+})
 const notes = new NoteFile(notesPath)
 const options = { seed: Number(seed), direct: mode === 'direct', storage }
 const failure = await work(path, (text) => notes.say(text), options)

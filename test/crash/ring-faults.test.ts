@@ -60,7 +60,7 @@ for (const mode of ['cached', 'direct'] as const) {
       test(`D2 D5 D6 D10: where ${fault.what}, whichever it is, that ${outcome}, and the journal goes on`, async (context) => {
         const addon = ringFor(context)
         if (addon === undefined) return
-        const storage = ringStorage(addon)
+        const storage = ringStorage(addon, fault.value === ECANCELED)
         if (storage === undefined) return unavailable(context, 'the native addon is missing')
         if (!(await hasMode(storage, mode))) return unavailable(context, 'this file system has no direct I/O')
         let count = 0
@@ -85,8 +85,11 @@ for (const mode of ['cached', 'direct'] as const) {
   })
 }
 
-/** Faults strike what is given to the ring. The calls that block are no operations of it: they are those of the other build. */
-function ringStorage(addon: FaultyAddon): Storage | undefined {
+/**
+ * Faults strike what is given to the ring. The calls that block are no operations of it: they are those of the other build.
+ * `links`: small writes to the page cache go to the ring too, with their syncs linked to them, as they would past it.
+ */
+function ringStorage(addon: FaultyAddon, links: boolean): Storage | undefined {
   const sound = nativeAddon().addon
   if (sound === undefined) return undefined
   const mixed: NativeAddon = {
@@ -94,7 +97,10 @@ function ringStorage(addon: FaultyAddon): Storage | undefined {
     writeAndSyncSync: (...words) => sound.writeAndSyncSync(...words),
     writtenBytes: () => sound.writtenBytes(),
   }
-  return new NodeStorage({ engine: 'uring', makeFile: (fd) => new NativeFile(fd, mixed, 'uring') })
+  return new NodeStorage({
+    engine: 'uring',
+    makeFile: (fd, mode) => new NativeFile(fd, links ? 'direct' : mode, mixed, 'uring'),
+  })
 }
 
 async function hasMode(storage: Storage, mode: string): Promise<boolean> {

@@ -18,7 +18,7 @@ function benchFor(context: TestContext, engine: 'pool' | 'uring'): Bench | undef
   const addon = engine === 'uring' ? ringFor(context) : addonFor(context)
   if (addon === undefined) return undefined
   const path = join(diskDirectory(context), 'file')
-  const file = new NativeFile(openSync(path, 'w+'), addon, engine)
+  const file = new NativeFile(openSync(path, 'w+'), 'write', addon, engine)
   context.after(() => file.closeSync())
   return { file, addon, path }
 }

@@ -12,5 +12,5 @@ export function engineStorage(engine: Engine): Storage | string {
   const { addon } = found
   const result = engine === 'uring' ? addon.ringOpen() : 0
   if (result < 0) return nativeError(result, 'io_uring_setup').message
-  return new NodeStorage({ engine, makeFile: (fd) => new NativeFile(fd, addon, engine) })
+  return new NodeStorage({ engine, makeFile: (fd, mode) => new NativeFile(fd, mode, addon, engine) })
 }

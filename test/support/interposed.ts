@@ -39,6 +39,7 @@ function wrap<Target extends object>(
   hearers: Hearers,
 ): Target {
   const methods = new Map<PropertyKey, unknown>()
+  const heldCalls = new Set<HeldCall>()
   return new Proxy(target, {
     get(_, key) {
       const value: unknown = Reflect.get(target, key, target)
@@ -61,19 +62,49 @@ function wrap<Target extends object>(
         const call = { name, path: path ?? String(values[0]), isSync, isTrip: false, values }
         if (isSync) {
           hearers.before(call)
+          if (name === 'file.finish') for (const each of heldCalls) void each.begin()
           return finish(call, value.apply(target, values))
         }
         return (async () => {
           const held = hearers.before(call)
-          // Otherwise it begins at once, as it would by itself: `finishSync` can wait for what has begun only.
-          if (held instanceof Promise) await held
-          return finish(call, await value.apply(target, values))
+          const make = (): Promise<unknown> => value.apply(target, values) as Promise<unknown>
+          return finish(call, await (held instanceof Promise ? new HeldCall(held, make, heldCalls).result : make()))
         })()
       }
       methods.set(key, method)
       return method
     },
   })
+}
+
+/** A call that begins when its hearer allows it, or when somebody blocks until it has ended. */
+class HeldCall {
+  readonly result: Promise<unknown>
+  #made: Promise<unknown> | undefined
+  readonly #make: () => Promise<unknown>
+  readonly #all: Set<HeldCall>
+
+  constructor(held: Promise<unknown>, make: () => Promise<unknown>, all: Set<HeldCall>) {
+    this.#make = make
+    this.#all = all
+    all.add(this)
+    this.result = held.then(
+      () => this.begin(),
+      (error: unknown) => this.#refuse(error),
+    )
+  }
+
+  begin(): Promise<unknown> {
+    this.#all.delete(this)
+    this.#made ??= this.#make()
+    return this.#made
+  }
+
+  /** What has begun can no longer fail for it. */
+  #refuse(error: unknown): Promise<unknown> {
+    this.#all.delete(this)
+    return this.#made ?? Promise.reject(error)
+  }
 }
 
 /** A trip is heard as two calls, before it begins. If the second is to fail, the first is made all the same. */
