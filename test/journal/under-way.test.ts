@@ -7,6 +7,7 @@ import { type Journal, openReader } from 'fsys'
 
 import { KernelPool } from '#src/checksum/kernel-pool.js'
 import { decodeMark } from '#src/journal/mark.js'
+import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 import type { Storage } from '#src/storage/storage.js'
 
@@ -241,6 +242,75 @@ suite('while a write is under way', () => {
     }
   })
 })
+
+for (const [mode, direct] of Object.entries({ cached: false, direct: true })) {
+  suite(`while a write is under way that appending has begun, ${mode}`, () => {
+    test('D2 D3 D4b: small records go through both slots, round and round', async () => {
+      for (let seed = 1; seed <= 60; seed++) {
+        const { disk, storage, journal } = openOnDisk(seed, undefined, { oneTrip: true, direct })
+        const random = new Random(seed)
+        const waiting: Promise<unknown>[] = []
+        let count = 0
+        for (let round = 0; round < 30; round++) {
+          const some = random.below(1500)
+          for (let number = 0; number < some; number++) journal.append(recordOf(count++))
+          const choice = random.below(6)
+          // Behind a flush, more is staged in the slot that is being written.
+          if (choice < 2) waiting.push(journal.flush())
+          else if (choice === 2) waiting.push(journal.syncThrough(journal.nextLsn))
+          else if (choice === 3) journal.syncThroughSync(journal.nextLsn)
+          for (let turn = random.below(4); turn > 0; turn--) await nextTurn()
+        }
+        await Promise.all(waiting)
+        await journal.close()
+        assert.deepEqual(disk.violations, [], `seed ${seed}`)
+        using reader = openReader(PATH, { storage })
+        let read = 0
+        for (const { payload } of reader) assert.ok(payload.equals(recordOf(read++)), `seed ${seed}, record ${read}`)
+        assert.equal(read, count, `seed ${seed}`)
+      }
+    })
+
+    test('D5 D10: when it fails, everybody hears of it', async () => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const { disk, journal } = openOnDisk(seed, undefined, { oneTrip: true, direct })
+        const confirmed = await journal.commit('confirmed')
+        disk.faults = ({ kind, isBlocking }) => (kind === 'write' && !isBlocking ? { error: 'EIO' } : undefined)
+        for (let number = 0; journal.nextLsn < LOG_BUFFER_BYTES * 1.5; number++) journal.append(recordOf(number))
+        const waiting = journal.syncThrough(journal.nextLsn)
+        // Some appends more would wait for it, and so be told at once.
+        if (seed % 2 === 0) {
+          const goOn = (): void => {
+            for (let number = 0; number < 2000; number++) journal.append(recordOf(number))
+          }
+          assert.throws(goOn, { code: 'ERR_FSYS_IO' })
+        }
+        await assert.rejects(waiting, { code: 'ERR_FSYS_IO' })
+        disk.faults = undefined
+        assert.throws(() => journal.append('more'), { code: 'ERR_FSYS_POISONED' })
+        assert.equal(journal.durableLsn, confirmed)
+        await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+        assert.deepEqual(disk.violations, [], `seed ${seed}`)
+      }
+    })
+
+    test('D5: when it fails and nobody waits, the journal is poisoned all the same', async () => {
+      const { disk, journal } = openOnDisk(1, undefined, { oneTrip: true, direct })
+      disk.faults = ({ kind, isBlocking }) => (kind === 'write' && !isBlocking ? { error: 'EIO' } : undefined)
+      for (let number = 0; journal.nextLsn < LOG_BUFFER_BYTES * 1.5; number++) journal.append(recordOf(number))
+      await disk.settle()
+      disk.faults = undefined
+      assert.throws(() => journal.append('more'), { code: 'ERR_FSYS_POISONED' })
+      assert.equal(journal.stats().isPoisoned, true)
+      await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+    })
+  })
+}
+
+/** Small, and no two alike. */
+function recordOf(number: number): Buffer {
+  return Buffer.from(`${number} `.repeat(1 + (number % 12)))
+}
 
 /** The simulated disk goes on by one step a turn. */
 function nextTurn(): Promise<void> {

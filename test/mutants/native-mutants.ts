@@ -30,7 +30,7 @@ export const nativeMutants: readonly Mutant[] = [
     name: 'a draft among many can be read by more than the old file',
     breaks: 'F3',
     file: REPLACE,
-    find: 'O_CLOEXEC, mode);',
+    find: 'O_CLOEXEC, first);',
     replace: 'O_CLOEXEC, is_there ? 0666 : mode);',
     caughtBy: { test: BATCHES, named: 'many files in one trip' },
   },
