@@ -198,7 +198,7 @@ export class FileNode {
 
   /** What has been synced. */
   durableImage(): Uint8Array {
-    const bytes = new Uint8Array(this.#durable.size)
+    const bytes = allocate(this.#durable.size)
     this.#durable.copyTo(bytes, 0)
     return bytes
   }

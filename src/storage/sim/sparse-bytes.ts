@@ -59,7 +59,7 @@ export class SparseBytes {
       const start = (position + done) % PAGE_BYTES
       const count = Math.min(PAGE_BYTES - start, source.length - done)
       const part = count === source.length ? source : source.subarray(done, done + count)
-      this.#pageAt((position + done - start) / PAGE_BYTES, start + count).set(part, start)
+      this.#pageAt((position + done - start) / PAGE_BYTES, start, start + count).set(part, start)
       done += count
     }
   }
@@ -74,7 +74,7 @@ export class SparseBytes {
   zeroFrom(position: number): void {
     const start = position % PAGE_BYTES
     const first = (position - start) / PAGE_BYTES
-    if (start > 0 && start < (this.#pages.get(first)?.length ?? 0)) this.#pageAt(first, 0).fill(0, start)
+    if (start > 0 && start < (this.#pages.get(first)?.length ?? 0)) this.#pageAt(first, 0, 0).fill(0, start)
     for (const index of this.#pages.keys()) {
       if (index > first || (index === first && start === 0)) this.#changeList().delete(index)
     }
@@ -87,15 +87,16 @@ export class SparseBytes {
     return new SparseBytes(this)
   }
 
-  /** The memory of a page that may be changed, up to `end` at least. */
-  #pageAt(index: number, end: number): Uint8Array {
+  /** The memory of a page that may be changed, up to `end` at least. What is new of it from `start` to `end` is to be filled. */
+  #pageAt(index: number, start: number, end: number): Uint8Array {
     const page = this.#pages.get(index)
     const length = page?.length ?? 0
     const isOwn = !this.#isShared || this.#own?.has(index) === true
     if (page !== undefined && isOwn && length >= end) return page
     const own = allocate(Math.max(length, roundUp(end)))
     if (page !== undefined) own.set(page)
-    own.fill(0, length)
+    if (length < start) own.fill(0, length, start)
+    if (Math.max(length, end) < own.length) own.fill(0, Math.max(length, end))
     this.#changeList().set(index, own)
     if (this.#isShared) (this.#own ??= new Set()).add(index)
     return own
