@@ -110,8 +110,7 @@ function* readOpening(
   // Opening a pipe would wait for somebody to write to it.
   if (!facts.isFile) return { reading: { state: 'broken' }, file: undefined }
   const file = yield* call(storage, 'open', path, mode)
-  const hasRoom = memory !== undefined && memory.length >= MARK_READ_BYTES
-  const bytes = hasRoom ? memory.subarray(0, MARK_READ_BYTES) : Buffer.allocUnsafe(MARK_READ_BYTES)
+  const bytes = roomFor(MARK_READ_BYTES, memory)
   let reading: MarkReading | undefined
   try {
     const count = yield* readWhole(file, bytes, 0)
@@ -121,6 +120,11 @@ function* readOpening(
     if (reading?.state !== 'bound') yield* call(file, 'close')
   }
   return { reading, file: reading.state === 'bound' ? file : undefined }
+}
+
+/** In the memory that was given, if there is enough of it. */
+function roomFor(bytes: number, memory: Buffer | undefined): Buffer {
+  return memory !== undefined && memory.length >= bytes ? memory.subarray(0, bytes) : Buffer.allocUnsafe(bytes)
 }
 
 function judgeSlots(found: readonly (Mark | undefined)[], journal: FileFacts): MarkReading {
@@ -205,12 +209,12 @@ export class MarkKeeper {
     path: string,
     mark: Omit<Mark, 'sequence'>,
     permissions: number,
-    memory: Buffer = Buffer.allocUnsafe(MARK_BYTES),
+    memory?: Buffer,
   ): Steps<MarkKeeper> {
     const draft = `${path}.new`
     const file = yield* call(storage, 'open', draft, 'replace', permissions)
     try {
-      const bytes = memory.subarray(0, MARK_BYTES).fill(0)
+      const bytes = roomFor(MARK_BYTES, memory).fill(0)
       encodeMark({ sequence: 0, ...mark }).copy(bytes, 0)
       encodeMark({ sequence: 1, ...mark }).copy(bytes, SLOT_DISTANCE_BYTES)
       yield* writeWhole(file, bytes, 0)
