@@ -23,19 +23,20 @@ export interface HistogramSnapshot {
 
 /** 0 to 16 have a cell each; each doubling above has 16 of the same width, the last of which ends at a power of two. */
 const CELLS_PER_DOUBLING_LOG2 = 4
+const ROW_CELLS = 2 ** CELLS_PER_DOUBLING_LOG2
 /** What is larger counts as this large: in microseconds, 36 minutes. */
 const STEPS_MAX = 2 ** 31 - 1
-const CELL_COUNT = 28 * 2 ** CELLS_PER_DOUBLING_LOG2 + 1
 /** The last bound of a snapshot: in microseconds, 67 seconds. */
 const BOUND_LOG2_MAX = 26
 
 /**
- * Counts values in cells whose width grows with them. Memory that never grows, 3.6 KiB, and a few nanoseconds a value: a
- * sixth of what Node's own histogram costs.
+ * Counts values in cells whose width grows with them. A few nanoseconds a value: a sixth of what Node's own histogram costs.
+ * Memory for sixteen cells at a time, when the first value falls into one of them, and for all of them less than 5 KiB: most
+ * histograms of most journals stay empty, or nearly so, and seven that had all their cells cost an open ten microseconds.
  */
 export class Histogram {
   readonly #stepsPerUnit: number
-  readonly #cells = new Float64Array(CELL_COUNT)
+  readonly #rows: (number[] | undefined)[] = []
   #count = 0
   #sum = 0
   #min = Infinity
@@ -50,7 +51,8 @@ export class Histogram {
   record(value: number): void {
     const steps = Math.min(STEPS_MAX, Math.max(0, Math.ceil(value * this.#stepsPerUnit)))
     const cell = cellOf(steps)
-    this.#cells[cell] = (this.#cells[cell] as number) + 1
+    const row = this.#rows[cell >> CELLS_PER_DOUBLING_LOG2] ?? this.#makeRow(cell >> CELLS_PER_DOUBLING_LOG2)
+    row[cell % ROW_CELLS] = (row[cell % ROW_CELLS] as number) + 1
     this.#count++
     this.#sum += value
     if (value < this.#min) this.#min = value
@@ -86,7 +88,7 @@ export class Histogram {
     let cell = 0
     const next = (fraction: number): number => {
       const rank = Math.ceil(this.#count * fraction)
-      for (; count < rank; cell++) count += this.#cells[cell] as number
+      for (; count < rank; cell++) count += this.#countIn(cell)
       return cell === 0 ? 0 : Math.min(this.#max, highestOf(cell - 1) / this.#stepsPerUnit)
     }
     return [next(0.5), next(0.9), next(0.99), next(0.999)]
@@ -98,10 +100,20 @@ export class Histogram {
     let cell = 0
     for (let log2 = 0; log2 <= BOUND_LOG2_MAX; log2++) {
       const bound = 2 ** log2
-      for (const end = cellOf(bound); cell <= end; cell++) count += this.#cells[cell] as number
+      for (const end = cellOf(bound); cell <= end; cell++) count += this.#countIn(cell)
       buckets.push(Object.freeze({ upTo: bound / this.#stepsPerUnit, count }))
     }
     return Object.freeze(buckets)
+  }
+
+  #countIn(cell: number): number {
+    return this.#rows[cell >> CELLS_PER_DOUBLING_LOG2]?.[cell % ROW_CELLS] ?? 0
+  }
+
+  #makeRow(index: number): number[] {
+    const row = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    this.#rows[index] = row
+    return row
   }
 }
 

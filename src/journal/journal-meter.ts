@@ -47,7 +47,7 @@ export class JournalMeter {
   #slowSyncs = 0
   #durable = NOTHING
   /** What was appended when subscribers were last told of it. */
-  #told = { ...NOTHING, oversizeRecords: 0, fullBuffers: 0, blockedMs: 0 }
+  #told = { records: 0, bytes: 0, oversizeRecords: 0, fullBuffers: 0, blockedMs: 0 }
   #group: Group | undefined
 
   /** In `context`, subscribers are told of what is done for many callers. */

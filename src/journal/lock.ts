@@ -275,11 +275,9 @@ const LOCK_PERMISSIONS = 0o644
 /** Gives the draft the lock's name. False if the name is taken. */
 function* tryLink(storage: Storage, draft: string, path: string, text: string): Steps<boolean> {
   try {
-    yield* call(storage, 'link', draft, path)
-    return true
+    return yield* call(storage, 'link', draft, path)
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'EEXIST') return false
     if (errno === undefined || !NO_LINKS.has(errno)) throw error
   }
   // A file system without hard links: the name first, then what stands in it. Killed in between, it leaves an empty lock.

@@ -21,6 +21,7 @@ import { markPath } from './names.js'
  */
 export const MARK_BYTES = 8192
 const SLOT_BYTES = 64
+const SUMMED_BYTES = 60
 const SLOT_DISTANCE_BYTES = 4096
 const MARK_READ_BYTES = SLOT_DISTANCE_BYTES + SLOT_BYTES
 const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
@@ -40,28 +41,28 @@ export interface Mark {
   readonly durableLsn: number
 }
 
+/** Slots are made and read here, because a view on other memory costs as much as all the rest. */
+const scratch = Buffer.alloc(SLOT_BYTES)
+const summed = scratch.subarray(0, SUMMED_BYTES)
+const view = new DataView(scratch.buffer, scratch.byteOffset, SLOT_BYTES)
+
 export function encodeMark(mark: Mark): Buffer {
-  const slot = Buffer.alloc(SLOT_BYTES)
-  const view = viewOf(slot)
-  MARK_MAGIC.copy(slot, 0)
+  scratch.fill(0)
+  MARK_MAGIC.copy(scratch, 0)
   view.setBigUint64(8, BigInt(mark.sequence), true)
   view.setBigUint64(16, mark.inode, true)
   view.setBigInt64(24, mark.birthTime, true)
   view.setBigUint64(32, BigInt(mark.gapFreeLsn), true)
   view.setBigUint64(40, BigInt(mark.durableLsn), true)
-  view.setUint32(60, crc32c(slot.subarray(0, 60)), true)
-  return slot
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength)
+  view.setUint32(SUMMED_BYTES, crc32c(summed), true)
+  return Buffer.from(scratch)
 }
 
 /** What a slot says, or undefined if it is not whole, or not ours: its checksum is right, but its numbers cannot be. */
 export function decodeMark(slot: Buffer): Mark | undefined {
   if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
-  const view = viewOf(slot)
-  if (view.getUint32(60, true) !== crc32c(slot.subarray(0, 60))) return undefined
+  slot.copy(scratch, 0, 0, SLOT_BYTES)
+  if (view.getUint32(SUMMED_BYTES, true) !== crc32c(summed)) return undefined
   const sequence = Number(view.getBigUint64(8, true))
   const gapFreeLsn = Number(view.getBigUint64(32, true))
   const durableLsn = Number(view.getBigUint64(40, true))
@@ -85,22 +86,49 @@ export type MarkReading =
  * room for it if there is enough of it; its content is lost.
  */
 export function* readMark(storage: Storage, path: string, journal: FileFacts, memory?: Buffer): Steps<MarkReading> {
-  if (journal.birthTime === 0n) return { state: 'no-birth-time' }
+  const { reading, file } = yield* readOpening(storage, path, journal, 'read', memory)
+  if (file !== undefined) yield* call(file, 'close')
+  return reading
+}
+
+/** What was read, and the file if that is bound: it is still open. */
+interface Opened {
+  readonly reading: MarkReading
+  readonly file: StorageFile | undefined
+}
+
+function* readOpening(
+  storage: Storage,
+  path: string,
+  journal: FileFacts,
+  mode: OpenMode,
+  memory?: Buffer,
+): Steps<Opened> {
+  if (journal.birthTime === 0n) return { reading: { state: 'no-birth-time' }, file: undefined }
   const facts = yield* call(storage, 'stat', path)
-  if (facts === undefined) return { state: 'absent' }
+  if (facts === undefined) return { reading: { state: 'absent' }, file: undefined }
   // Opening a pipe would wait for somebody to write to it.
-  if (!facts.isFile) return { state: 'broken' }
-  const file = yield* call(storage, 'open', path, 'read')
-  const hasRoom = memory !== undefined && memory.length >= MARK_READ_BYTES
-  let bytes = hasRoom ? memory.subarray(0, MARK_READ_BYTES) : Buffer.allocUnsafe(MARK_READ_BYTES)
+  if (!facts.isFile) return { reading: { state: 'broken' }, file: undefined }
+  const file = yield* call(storage, 'open', path, mode)
+  const bytes = roomFor(MARK_READ_BYTES, memory)
+  let reading: MarkReading | undefined
   try {
-    bytes = bytes.subarray(0, yield* readWhole(file, bytes, 0))
+    const count = yield* readWhole(file, bytes, 0)
+    const read = bytes.subarray(0, count)
+    reading = judgeSlots([decodeMark(read), decodeMark(read.subarray(SLOT_DISTANCE_BYTES))], journal)
   } finally {
-    yield* call(file, 'close')
+    if (reading?.state !== 'bound') yield* call(file, 'close')
   }
-  const slots = [decodeMark(bytes), decodeMark(bytes.subarray(SLOT_DISTANCE_BYTES))].filter(
-    (slot) => slot !== undefined,
-  )
+  return { reading, file: reading.state === 'bound' ? file : undefined }
+}
+
+/** In the memory that was given, if there is enough of it. */
+function roomFor(bytes: number, memory: Buffer | undefined): Buffer {
+  return memory !== undefined && memory.length >= bytes ? memory.subarray(0, bytes) : Buffer.allocUnsafe(bytes)
+}
+
+function judgeSlots(found: readonly (Mark | undefined)[], journal: FileFacts): MarkReading {
+  const slots = found.filter((slot) => slot !== undefined)
   if (slots.length === 0) return { state: 'broken' }
   const ours = slots.filter((slot) => slot.inode === journal.inode && slot.birthTime === journal.birthTime)
   if (ours.length === 0) return { state: 'of-another-file' }
@@ -174,13 +202,19 @@ export class MarkKeeper {
 
   /**
    * Makes a new mark in place of whatever stands there, whole or not at all. Its name is durable only once the directory
-   * is synced. The caller vouches for what the mark says.
+   * is synced. The caller vouches for what the mark says. `memory` serves as for `readMark`.
    */
-  static *create(storage: Storage, path: string, mark: Omit<Mark, 'sequence'>, permissions: number): Steps<MarkKeeper> {
+  static *create(
+    storage: Storage,
+    path: string,
+    mark: Omit<Mark, 'sequence'>,
+    permissions: number,
+    memory?: Buffer,
+  ): Steps<MarkKeeper> {
     const draft = `${path}.new`
     const file = yield* call(storage, 'open', draft, 'replace', permissions)
     try {
-      const bytes = Buffer.alloc(MARK_BYTES)
+      const bytes = roomFor(MARK_BYTES, memory).fill(0)
       encodeMark({ sequence: 0, ...mark }).copy(bytes, 0)
       encodeMark({ sequence: 1, ...mark }).copy(bytes, SLOT_DISTANCE_BYTES)
       yield* writeWhole(file, bytes, 0)
@@ -194,11 +228,16 @@ export class MarkKeeper {
     return new MarkKeeper(storage, file, { sequence: 1, ...mark })
   }
 
-  /** Goes on with a mark that is bound to the journal. */
-  static *resume(storage: Storage, path: string, mark: Mark): Steps<MarkKeeper> {
-    const mode: OpenMode = 'write'
-    const file = yield* call(storage, 'open', path, mode)
-    return new MarkKeeper(storage, file, mark)
+  /** Reads the mark as `readMark` does, and goes on with it if it is bound to the journal. */
+  static *resume(
+    storage: Storage,
+    path: string,
+    journal: FileFacts,
+    memory?: Buffer,
+  ): Steps<{ reading: MarkReading; resumed: MarkKeeper | undefined }> {
+    const { reading, file } = yield* readOpening(storage, path, journal, 'write', memory)
+    const resumed = reading.state === 'bound' ? new MarkKeeper(storage, file, reading.mark) : undefined
+    return { reading, resumed }
   }
 
   /** Why there is no mark, or undefined while there is. */

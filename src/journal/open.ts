@@ -11,7 +11,7 @@ import { CHUNK_BYTES } from './frame-cursor.js'
 import type { Primitive } from './info.js'
 import { type FileLock, acquireLock } from './lock.js'
 import { SingleFileSpace } from './log-space.js'
-import { MarkKeeper, type MarkReading, readMark } from './mark.js'
+import { MarkKeeper, type MarkReading } from './mark.js'
 import { isSideName, lockPath, markPath } from './names.js'
 import type { JournalOptions, Settled } from './options.js'
 import { type Recovered, type Recovery, examine, mend, refusal } from './recovery.js'
@@ -58,7 +58,7 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const lock = yield* acquireLock(storage, lockPath(path), attempt)
     undo.push(() => lock.release())
     signal?.throwIfAborted()
-    const { file, isNew } = yield* openOrCreate(storage, path, options)
+    const { file, isNew } = yield* openOrCreate(storage, path, isThere, options)
     if (isNew) undo.push(() => call(storage, 'unlink', path))
     undo.push(() => call(file, 'close'))
     const facts = yield* call(file, 'stat')
@@ -162,22 +162,23 @@ function* withoutLinks(storage: Storage, path: string, attempt: string): Steps<L
   }
 }
 
+/** What is not there is looked for before it is opened or removed: an error costs as much as ten calls. */
 function* openOrCreate(
   storage: Storage,
   path: string,
+  wasThere: boolean,
   { create, fileMode }: Settled<JournalOptions>,
 ): Steps<{ file: StorageFile; isNew: boolean }> {
-  try {
-    return { file: yield* call(storage, 'open', path, 'write'), isNew: false }
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' || !create) throw error
+  if (wasThere || !create || (yield* call(storage, 'stat', path)) !== undefined) {
+    try {
+      return { file: yield* call(storage, 'open', path, 'write'), isNew: false }
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || !create) throw error
+    }
   }
   // The mark of an earlier file of this name must never be read as one of the new file.
-  try {
-    yield* call(storage, 'unlink', markPath(path))
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
+  const mark = markPath(path)
+  if ((yield* call(storage, 'stat', mark)) !== undefined) yield* call(storage, 'unlink', mark)
   const file = yield* call(storage, 'open', path, 'create', fileMode)
   return { file, isNew: true }
 }
@@ -194,16 +195,17 @@ function* recover(
   const kernel: Kernel = memory.acquire(CHUNK_BYTES)
   let resumed: MarkKeeper | undefined
   try {
-    const reading = yield* readMark(storage, markPath(path), facts, kernel.bytes)
+    const found = yield* MarkKeeper.resume(storage, markPath(path), facts, kernel.bytes)
+    const { reading } = found
+    resumed = found.resumed
     const findings = yield* examine(recovered, kernel, facts.size, reading, gaps, signal)
     const refused = refusal(findings, path, onDamage, gaps)
     if (refused !== undefined) throw refused
     signal?.throwIfAborted()
-    if (reading.state === 'bound') resumed = yield* MarkKeeper.resume(storage, markPath(path), reading.mark)
     const mended = yield* mend(recovered, kernel, findings, resumed, fileMode)
     const { cleanEnd, tailState, records, gaps: gapCount } = findings
-    const mark =
-      resumed ?? (yield* makeMark(recovered, reading, facts, gapCount > 0 ? cleanEnd : 0, cleanEnd, fileMode))
+    const gapFreeLsn = gapCount > 0 ? cleanEnd : 0
+    const mark = resumed ?? (yield* makeMark(recovered, reading, facts, gapFreeLsn, cleanEnd, fileMode, kernel.bytes))
     mark.note(cleanEnd, storage.clock.now())
     const durationMs = storage.clock.now() - startedAt
     const recovery = { tailState, cleanEnd, records, gaps: gapCount, durationMs, ...mended }
@@ -227,10 +229,11 @@ export function* makeMark(
   gapFreeLsn: number,
   durableLsn: number,
   permissions: number,
+  memory?: Buffer,
 ): Steps<MarkKeeper> {
   if (reading.state === 'no-birth-time') return MarkKeeper.off(storage, 'the file system keeps no birth times')
   const mark = { inode, birthTime, gapFreeLsn, durableLsn }
-  return yield* MarkKeeper.create(storage, markPath(path), mark, permissions)
+  return yield* MarkKeeper.create(storage, markPath(path), mark, permissions, memory)
 }
 
 const openJournals = new WeakMap<Owners, Map<string, string>>()

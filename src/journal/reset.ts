@@ -8,7 +8,7 @@ import type { Storage, StorageFile } from '../storage/storage.js'
 import { lockDescription } from './description-lock.js'
 import { CHUNK_BYTES } from './frame-cursor.js'
 import { acquireLock } from './lock.js'
-import { MarkKeeper, readMark } from './mark.js'
+import { MarkKeeper } from './mark.js'
 import { lockPath, markPath } from './names.js'
 import { makeMark, register, resolve } from './open.js'
 import { type Findings, type Recovered, complaintAbout, examine } from './recovery.js'
@@ -73,12 +73,16 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
     try {
       yield* lockDescription(storage, file, path, attempt)
       const recovered: Recovered = { storage, path, file, origin: 0 }
-      const mark = yield* readMark(storage, markPath(path), facts)
-      const findings = yield* examine(recovered, kernel, facts.size, mark, 'skip')
-      if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)
-      const saved = yield* saveTail(storage, path, { file, from: 0, to: findings.fileSize }, kernel, fileMode)
-      yield* startOver(recovered, findings, fileMode)
-      return { path, findings, saved }
+      const { reading, resumed } = yield* MarkKeeper.resume(storage, markPath(path), facts)
+      try {
+        const findings = yield* examine(recovered, kernel, facts.size, reading, 'skip')
+        if (complaintAbout(findings) === 'not-a-journal' && !force) throw notAJournal(path, attempt)
+        const saved = yield* saveTail(storage, path, { file, from: 0, to: findings.fileSize }, kernel, fileMode)
+        yield* startOver(recovered, findings, resumed, fileMode)
+        return { path, findings, saved }
+      } finally {
+        resumed?.closeSync()
+      }
     } finally {
       unregister()
     }
@@ -88,17 +92,17 @@ function* resetLocked(path: string, kernel: Kernel, options: ResetOptions, attem
 }
 
 /** The order is what a crash must find right. */
-function* startOver(recovered: Recovered, { mark }: Findings, fileMode: number): Steps<void> {
+function* startOver(
+  recovered: Recovered,
+  { mark }: Findings,
+  resumed: MarkKeeper | undefined,
+  fileMode: number,
+): Steps<void> {
   const { storage, path, file } = recovered
-  if (mark.state === 'bound') {
-    const keeper = yield* MarkKeeper.resume(storage, markPath(path), mark.mark)
-    try {
-      yield* keeper.lowerTo(0, mark.mark.gapFreeLsn)
-      yield* empty(file)
-      yield* keeper.lowerTo(0)
-    } finally {
-      keeper.closeSync()
-    }
+  if (resumed !== undefined && mark.state === 'bound') {
+    yield* resumed.lowerTo(0, mark.mark.gapFreeLsn)
+    yield* empty(file)
+    yield* resumed.lowerTo(0)
   } else {
     yield* empty(file)
     const keeper = yield* makeMark(recovered, mark, yield* call(file, 'stat'), 0, 0, fileMode)

@@ -74,7 +74,7 @@ export function* planSavedTail(
   const { lastFrameEnd, ...found } = yield* countValidFrames(searched, kernel)
   const kept: Tail = { ...tail, to: Math.max(nonZeroEnd, lastFrameEnd) }
   const place = yield* findPlace(storage, savedTailPath(journalPath, tail.from), kept, kernel.bytes)
-  return { ...place, bytes: kept.to - tail.from, ...found }
+  return { bytes: kept.to - tail.from, ...place, ...found }
 }
 
 /** The end of what is not zero; `from` if everything is. */

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 
-import { isAbsence } from '../errors.js'
+import { errnoOf, isAbsence } from '../errors.js'
 import type { Engine } from '../platform/engine.js'
 import type { NativeAddon } from '../platform/native-addon.js'
 import { owners } from '../platform/owners.js'
@@ -99,14 +99,24 @@ export class NodeStorage implements Storage {
     fs.renameSync(from, to)
   }
 
-  link(from: string, to: string): Promise<void> {
+  link(from: string, to: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      fs.link(from, to, (error) => (error ? reject(error) : resolve()))
+      fs.link(from, to, (error) => {
+        if (!error) resolve(true)
+        else if (error.code === 'EEXIST') resolve(false)
+        else reject(error)
+      })
     })
   }
 
-  linkSync(from: string, to: string): void {
-    fs.linkSync(from, to)
+  linkSync(from: string, to: string): boolean {
+    try {
+      fs.linkSync(from, to)
+      return true
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false
+      throw error
+    }
   }
 
   unlink(path: string): Promise<void> {

@@ -65,12 +65,12 @@ export class SimStorage implements Storage {
     this.#process.block(this.#renaming(from, to))
   }
 
-  link(from: string, to: string): Promise<void> {
+  link(from: string, to: string): Promise<boolean> {
     return this.#process.issue(this.#linking(from, to))
   }
 
-  linkSync(from: string, to: string): void {
-    this.#process.block(this.#linking(from, to))
+  linkSync(from: string, to: string): boolean {
+    return this.#process.block(this.#linking(from, to))
   }
 
   unlink(path: string): Promise<void> {
@@ -123,7 +123,7 @@ export class SimStorage implements Storage {
     return new Operation(this.#process, RENAME, 'rename', path, undefined, undefined, undefined, to)
   }
 
-  #linking(path: string, to: string): Operation<void> {
+  #linking(path: string, to: string): Operation<boolean> {
     return new Operation(this.#process, LINK, 'link', path, undefined, undefined, undefined, to)
   }
 
@@ -139,7 +139,7 @@ export class SimStorage implements Storage {
 const REAL_PATH = new PlainEffect<string>('realpath', ({ caller, path }) => caller.tree.realPath(path))
 const LIST = new PlainEffect<string[]>('scandir', ({ caller, path }) => caller.tree.list(path))
 const RENAME = new PlainEffect<void>('rename', ({ caller, path, to }) => caller.tree.rename(path, to as string))
-const LINK = new PlainEffect<void>('link', ({ caller, path, to }) => caller.tree.link(path, to as string))
+const LINK = new PlainEffect<boolean>('link', ({ caller, path, to }) => caller.tree.link(path, to as string))
 const UNLINK = new PlainEffect<void>('unlink', ({ caller, path }) => caller.tree.unlink(path))
 const STAT = new PlainEffect<FileFacts | undefined>('stat', ({ caller, path }) => {
   const node = caller.tree.stat(path)

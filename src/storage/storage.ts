@@ -31,9 +31,9 @@ export interface Storage {
   /** Replaces what is at `to`, if anything is. */
   rename(from: string, to: string): Promise<void>
   renameSync(from: string, to: string): void
-  /** Makes a second name for a file. Fails with EEXIST if there is something at `to`. */
-  link(from: string, to: string): Promise<void>
-  linkSync(from: string, to: string): void
+  /** Makes a second name for a file. False if there is something at `to`: nothing has been done then. */
+  link(from: string, to: string): Promise<boolean>
+  linkSync(from: string, to: string): boolean
   unlink(path: string): Promise<void>
   unlinkSync(path: string): void
   /** Makes the names in a directory survive power loss. False where the platform cannot do that. */

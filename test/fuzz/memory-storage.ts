@@ -93,12 +93,13 @@ export class MemoryStorage implements Storage {
     this.files.delete(from)
   }
 
-  linkSync(from: string, to: string): void {
+  linkSync(from: string, to: string): boolean {
     this.step()
-    if (this.files.has(to)) throw systemError('EEXIST')
+    if (this.files.has(to)) return false
     const node = this.#mustExist(from)
     node.links++
     this.files.set(to, node)
+    return true
   }
 
   unlinkSync(path: string): void {
@@ -132,8 +133,8 @@ export class MemoryStorage implements Storage {
     this.renameSync(from, to)
   }
 
-  async link(from: string, to: string): Promise<void> {
-    this.linkSync(from, to)
+  async link(from: string, to: string): Promise<boolean> {
+    return this.linkSync(from, to)
   }
 
   async unlink(path: string): Promise<void> {

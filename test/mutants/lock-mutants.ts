@@ -58,8 +58,8 @@ export const lockMutants: readonly Mutant[] = [
     name: 'a lock takes its name from whoever has it',
     breaks: 'D8',
     file: LOCK,
-    find: "    yield* call(storage, 'link', draft, path)\n",
-    replace: "    yield* call(storage, 'rename', draft, path)\n",
+    find: "    return yield* call(storage, 'link', draft, path)\n",
+    replace: "    return (yield* call(storage, 'rename', draft, path)) === undefined\n",
     caughtBy: { test: 'journal/lock', named: 'a second open in the same process is refused' },
   },
   {

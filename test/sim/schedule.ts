@@ -4,6 +4,7 @@ import { openReader } from '#src/journal/reader.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'
 import type { Choices } from '#src/storage/sim/choices.js'
 import { type FaultHook, anyFault, faultAt, faultOnNth, shortTransfers, writeBudget } from '#src/storage/sim/faults.js'
+import type { OperationKind } from '#src/storage/sim/operation.js'
 import { Random } from '#src/storage/sim/random.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
@@ -46,6 +47,9 @@ export async function runChoices(choices: Choices, options: ScheduleOptions = {}
   }
   return schedule.world.counts
 }
+
+/** What leaves the disk as it is: a second crash behind nothing else would mostly be the first one again. */
+const LOOKS: ReadonlySet<OperationKind> = new Set(['read', 'stat', 'list', 'realPath', 'close', 'lock', 'advise'])
 
 class Schedule {
   readonly world: World
@@ -154,7 +158,8 @@ class Schedule {
     const faults = this.#plan()
     this.world.isFaulty = faults !== undefined
     const points = new Set<number>()
-    for (let count = choices.below(36); count > 0; count--) points.add(disk.operationCount + choices.below(60))
+    let isChanged = true
+    for (let count = choices.below(90); count > 0; count--) points.add(disk.operationCount + choices.below(60))
     const dropAt = choices.chance(0.15) ? disk.operationCount + choices.below(50) : undefined
     disk.faults = (operation, drawn) => {
       if (operation.index === dropAt && disk.image(PATH) !== undefined) {
@@ -162,10 +167,12 @@ class Schedule {
         model.cacheDropped()
         this.world.counts.droppedCaches++
       }
-      if (points.has(operation.index)) {
+      if (isChanged && points.has(operation.index)) {
         const least = model.leastAfter('power-cut')
         this.#crashPoints.push({ disk: disk.afterPowerCut(this.#fate()), least, at: operation.index })
+        isChanged = false
       }
+      if (!LOOKS.has(operation.kind)) isChanged = true
       const fault = faults?.(operation, drawn)
       if (fault === 'power-cut') this.#hasLostPower = true
       return fault

@@ -9,7 +9,7 @@ import { Swarm } from './swarm.js'
 
 const FOR_MS = 20_000
 /** However busy the machine is, it does not end before these. */
-const SCHEDULES_MIN = 30_000
+const SCHEDULES_MIN = 45_000
 /** A swarm that has not been everywhere shows little. Of the rarest things that are counted there are 40 by then. */
 const SEEN_MIN = 10
 const firstSeed = Number(process.env['FSYS_SIM_SEED'] ?? Math.floor(Math.random() * 2 ** 40))

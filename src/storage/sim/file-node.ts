@@ -77,16 +77,14 @@ export class FileNode {
     if (length === 0) return 0
     this.#touch()
     const pagesBefore = this.pageCount
-    this.#cached.copyFrom(length === source.length ? source : source.subarray(0, length), position)
-    this.#medium.usedBytes += (this.pageCount - pagesBefore) * PAGE_BYTES
     const sizeBefore = this.size
     const size = Math.max(sizeBefore, position + length)
-    this.#cached.resize(size)
     const { sectorBytes } = this.#medium.rules
     const start = position - (position % sectorBytes)
-    const over = (position + length) % sectorBytes
-    const image = allocate(position - start + length + (over === 0 ? 0 : sectorBytes - over))
-    this.#cached.copyTo(image, start)
+    const image = this.#sectorsWith(length === source.length ? source : source.subarray(0, length), position, start)
+    this.#cached.place(image, start)
+    this.#cached.resize(size)
+    this.#medium.usedBytes += (this.pageCount - pagesBefore) * PAGE_BYTES
     this.#sequence += 1
     this.#changes.push({ sequence: this.#sequence, sizeBefore, size, isCut: false, position: start, image })
     return length
@@ -198,7 +196,7 @@ export class FileNode {
 
   /** What has been synced. */
   durableImage(): Uint8Array {
-    const bytes = new Uint8Array(this.#durable.size)
+    const bytes = allocate(this.#durable.size)
     this.#durable.copyTo(bytes, 0)
     return bytes
   }
@@ -212,6 +210,19 @@ export class FileNode {
     else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.rules)
     copy.#cached = copy.#durable.clone()
     return copy
+  }
+
+  /** The sectors from `start` on, as they are when the bytes have been written. */
+  #sectorsWith(bytes: Uint8Array, position: number, start: number): Uint8Array {
+    const { sectorBytes } = this.#medium.rules
+    const [before, length] = [position - start, bytes.length]
+    const over = (before + length) % sectorBytes
+    const after = over === 0 ? 0 : sectorBytes - over
+    const image = allocate(before + length + after)
+    if (before > 0) this.#cached.copyTo(image.subarray(0, before), start)
+    image.set(bytes, before)
+    if (after > 0) this.#cached.copyTo(image.subarray(before + length), position + length)
+    return image
   }
 
   #touch(): void {

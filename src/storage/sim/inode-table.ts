@@ -3,10 +3,10 @@ import type { Medium } from './medium.js'
 
 /** What a file keeps for life, and what no other file has. */
 export interface Identity {
-  readonly inode: number
-  /** Nanoseconds since 1970, as a fraction-free number of microseconds: numbers do not reach further. */
-  readonly birthTimeUs: number
-  /** The same, also where the file system does not keep it. */
+  readonly inode: bigint
+  /** Nanoseconds since 1970; 0 where the file system does not keep it. */
+  readonly birthTime: bigint
+  /** The same in microseconds, also where it does not: numbers do not reach further. */
   readonly bornUs: number
 }
 
@@ -21,7 +21,7 @@ export class InodeTable {
   readonly #medium: Medium
   #next = FIRST_INODE
   #lastBirthUs = 0
-  readonly #free: { readonly inode: number; readonly home: DirectoryNode }[] = []
+  readonly #free: { readonly inode: bigint; readonly home: DirectoryNode }[] = []
 
   constructor(medium: Medium) {
     this.#medium = medium
@@ -29,15 +29,15 @@ export class InodeTable {
 
   create(home: DirectoryNode | undefined): Identity {
     this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, EPOCH_US + Math.floor(this.#medium.now() * 1000))
-    const birthTimeUs = this.#medium.rules.birthTimes ? this.#lastBirthUs : 0
-    return { inode: this.#reuse(home) ?? this.#next++, birthTimeUs, bornUs: this.#lastBirthUs }
+    const birthTime = this.#medium.rules.birthTimes ? BigInt(this.#lastBirthUs) * 1000n : 0n
+    return { inode: this.#reuse(home) ?? BigInt(this.#next++), birthTime, bornUs: this.#lastBirthUs }
   }
 
   /**
    * A number can be used again in the directory that alone had names of the file: there the new name survives power loss
    * only if the removal of the old one does, so that two files never end up with one number.
    */
-  release(inode: number, home: DirectoryNode): void {
+  release(inode: bigint, home: DirectoryNode): void {
     this.#free.push({ inode, home })
   }
 
@@ -49,7 +49,7 @@ export class InodeTable {
     return copy
   }
 
-  #reuse(home: DirectoryNode | undefined): number | undefined {
+  #reuse(home: DirectoryNode | undefined): bigint | undefined {
     if (this.#free.length === 0 || !this.#medium.choices.chance(this.#medium.rules.inodeReuse)) return undefined
     const found = this.#free.findLastIndex((entry) => entry.home === home)
     return found === -1 ? undefined : this.#free.splice(found, 1)[0]?.inode

@@ -42,6 +42,7 @@ export class Machine {
   operationCount = 0
   readonly #processes: SimProcess[] = []
   #boots = 1
+  #device: bigint
   #pids = 100
   #tokens = 0
 
@@ -62,11 +63,12 @@ export class Machine {
       this.#boots = cut.machine.#boots + 1
       this.#pids = cut.machine.#pids
     }
+    this.#device = deviceAt(this.#boots)
   }
 
   /** Names the device, differently after each boot. */
   get device(): bigint {
-    return BigInt(0x800 + this.#boots)
+    return this.#device
   }
 
   get boot(): string {
@@ -170,6 +172,7 @@ export class Machine {
     )
     this.#processes.length = 0
     this.#boots += 1
+    this.#device = deviceAt(this.#boots)
     this.medium = new Medium(this.options.rules, this.choices, this.scheduler, this.medium)
     const before = this.tree
     this.tree = before.survivor(this.medium, fateBy(leaves, createFate(this.choices)))
@@ -224,6 +227,10 @@ export class Machine {
     else this.kill(operation.caller)
     throw operation.caller.deathError()
   }
+}
+
+function deviceAt(boot: number): bigint {
+  return BigInt(0x800 + boot)
 }
 
 const MOMENTS = ['before', 'middle', 'after'] as const

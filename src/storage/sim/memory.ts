@@ -11,9 +11,9 @@ export function copyOf(source: Uint8Array): Uint8Array {
   return copy
 }
 
-/** Memory with anything in it. */
+/** Memory with anything in it. Never a Buffer, whose `slice` is the same memory. */
 export function allocate(length: number): Uint8Array {
-  if (length > SLAB_BYTES / 8) return Buffer.allocUnsafeSlow(length)
+  if (length > SLAB_BYTES / 8) return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
   if (used + length > slab.byteLength) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
     used = 0

@@ -5,6 +5,7 @@ import { checkRules, DEFAULT_RULES, type DiskRules, type Survival } from './disk
 import { createFate } from './fate.js'
 import type { Crash, FaultHook } from './faults.js'
 import { Machine } from './machine.js'
+import { allocate } from './memory.js'
 import type { SimProcess } from './sim-process.js'
 
 /** The knobs, and how a disk is watched; everything has a default. */
@@ -184,7 +185,7 @@ export class SimDisk {
   image(path: string, position = 0, length?: number): Uint8Array | undefined {
     const node = this.#machine.tree.stat(path)
     if (node?.kind !== 'file') return undefined
-    const bytes = new Uint8Array(Math.max(0, Math.min(length ?? Infinity, node.size - position)))
+    const bytes = allocate(Math.max(0, Math.min(length ?? Infinity, node.size - position)))
     node.read(bytes, position)
     return bytes
   }

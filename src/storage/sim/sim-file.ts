@@ -345,8 +345,8 @@ export function factsOf(process: SimProcess, node: Node): FileFacts {
     modificationTime: BigInt(modificationUs) * 1000n,
     links: kind === 'directory' ? 1 : node.links,
     device: process.device,
-    inode: BigInt(identity.inode),
-    birthTime: BigInt(identity.birthTimeUs) * 1000n,
+    inode: identity.inode,
+    birthTime: identity.birthTime,
   }
 }
 

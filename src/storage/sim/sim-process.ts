@@ -86,7 +86,7 @@ export class SimProcess {
   /** How many descriptions it has open for writing of the file with this inode. */
   writersOf(inode: bigint): number {
     let count = 0
-    for (const { node, mode } of this.#open) if (mode !== 'read' && BigInt(node.identity.inode) === inode) count += 1
+    for (const { node, mode } of this.#open) if (mode !== 'read' && node.identity.inode === inode) count += 1
     return count
   }
 

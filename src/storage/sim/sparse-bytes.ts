@@ -10,16 +10,15 @@ export class SparseBytes {
   #size: number
   /** Of each page that has memory its first bytes; the others are zeros. */
   #pages: Map<number, Uint8Array>
-  /** A clone has the same pages: the list of them is copied before it changes, and those that are not `#own` too. */
+  /** A clone has the same list of them, which is copied before it changes. */
   #isListShared: boolean
-  #isShared: boolean
+  /** Pages that nobody else has: the others are copied before they change. */
   #own: Set<number> | undefined
 
   constructor(original?: SparseBytes) {
     this.#size = original?.size ?? 0
     this.#pages = original === undefined ? new Map() : original.#pages
     this.#isListShared = original !== undefined
-    this.#isShared = original !== undefined
   }
 
   get size(): number {
@@ -59,7 +58,24 @@ export class SparseBytes {
       const start = (position + done) % PAGE_BYTES
       const count = Math.min(PAGE_BYTES - start, source.length - done)
       const part = count === source.length ? source : source.subarray(done, done + count)
-      this.#pageAt((position + done - start) / PAGE_BYTES, start + count).set(part, start)
+      this.#pageAt((position + done - start) / PAGE_BYTES, start, start + count).set(part, start)
+      done += count
+    }
+  }
+
+  /** The same, of an `image` that never changes: pages are made of it, and nothing is copied, where that can be. */
+  place(image: Uint8Array, position: number): void {
+    for (let done = 0; done < image.length;) {
+      const start = (position + done) % PAGE_BYTES
+      const index = (position + done - start) / PAGE_BYTES
+      const count = Math.min(PAGE_BYTES - start, image.length - done)
+      const part = count === image.length ? image : image.subarray(done, done + count)
+      if (start === 0 && count >= (this.#pages.get(index)?.length ?? 0)) {
+        this.#changeList().set(index, part)
+        this.#own?.delete(index)
+      } else {
+        this.#pageAt(index, start, start + count).set(part, start)
+      }
       done += count
     }
   }
@@ -74,7 +90,7 @@ export class SparseBytes {
   zeroFrom(position: number): void {
     const start = position % PAGE_BYTES
     const first = (position - start) / PAGE_BYTES
-    if (start > 0 && start < (this.#pages.get(first)?.length ?? 0)) this.#pageAt(first, 0).fill(0, start)
+    if (start > 0 && start < (this.#pages.get(first)?.length ?? 0)) this.#pageAt(first, 0, 0).fill(0, start)
     for (const index of this.#pages.keys()) {
       if (index > first || (index === first && start === 0)) this.#changeList().delete(index)
     }
@@ -82,22 +98,22 @@ export class SparseBytes {
 
   clone(): SparseBytes {
     this.#isListShared = true
-    this.#isShared = true
     this.#own = undefined
     return new SparseBytes(this)
   }
 
-  /** The memory of a page that may be changed, up to `end` at least. */
-  #pageAt(index: number, end: number): Uint8Array {
+  /** The memory of a page that may be changed, up to `end` at least. What is new of it from `start` to `end` is to be filled. */
+  #pageAt(index: number, start: number, end: number): Uint8Array {
     const page = this.#pages.get(index)
     const length = page?.length ?? 0
-    const isOwn = !this.#isShared || this.#own?.has(index) === true
-    if (page !== undefined && isOwn && length >= end) return page
+    if (page !== undefined && length >= end && this.#own?.has(index) === true) return page
     const own = allocate(Math.max(length, roundUp(end)))
     if (page !== undefined) own.set(page)
-    own.fill(0, length)
+    if (length < start) own.fill(0, length, start)
+    if (Math.max(length, end) < own.length) own.fill(0, Math.max(length, end))
     this.#changeList().set(index, own)
-    if (this.#isShared) (this.#own ??= new Set()).add(index)
+    this.#own ??= new Set()
+    this.#own.add(index)
     return own
   }
 

@@ -67,7 +67,7 @@ function survivingPrefix(
 
 /** Lets a change take effect. */
 export function applyChange(bytes: SparseBytes, { image, position, size, sizeBefore }: Change): void {
-  if (image) bytes.copyFrom(image, position)
+  if (image) bytes.place(image, position)
   if (size !== sizeBefore) bytes.resize(size)
 }
 

@@ -150,17 +150,19 @@ export class Tree {
     if (target.node) this.#drop(target.node)
   }
 
-  link(from: string, to: string): void {
+  /** False if there is something at `to`. */
+  link(from: string, to: string): boolean {
     const call = { syscall: 'link', path: from, to }
     const { node } = this.#find(call, from, false)
     if (node === undefined) throw failure('ENOENT', call)
     const target = this.#find(call, to, false)
-    if (target.node) throw failure('EEXIST', call)
+    if (target.node) return false
     this.#mustBeWritable(call, target.directory)
     if (node.kind === 'directory') throw failure('EPERM', call)
     target.directory.change([[target.name, node]])
     node.links += 1
     if (node.kind === 'file' && node.home !== target.directory) node.home = undefined
+    return true
   }
 
   unlink(target: Target): void {
