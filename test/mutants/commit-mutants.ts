@@ -247,7 +247,7 @@ export const commitMutants: readonly Mutant[] = [
     file: WRITER,
     find: '    this.space.finishSync()\n    this.land(flight)',
     replace: '    this.land(flight)',
-    caughtBy: { seeds: 1000 },
+    caughtBy: { test: UNDER_WAY, named: 'small records go through both slots' },
   },
   {
     name: 'a write that appending has begun fails, and nobody hears of it',

@@ -31,7 +31,7 @@ export const nativeMutants: readonly Mutant[] = [
     breaks: 'F3',
     file: REPLACE,
     find: 'O_CLOEXEC, first);',
-    replace: 'O_CLOEXEC, is_there ? 0666 : mode);',
+    replace: 'O_CLOEXEC, is_there ? 0666 : first);',
     caughtBy: { test: BATCHES, named: 'many files in one trip' },
   },
   {
