@@ -81,8 +81,8 @@ export class AttributeStore {
   /** The content has changed. What a power cut leaves of that time is nobody's concern: it goes with the rest. */
   touch(nowMs: number): void {
     // Spelled out: spreading costs twenty times as much, and every write does this.
-    const { permissions, user, group, accessUs } = this.#now
-    this.#now = { permissions, user, group, accessUs, modificationUs: EPOCH_US + Math.floor(nowMs * 1000) }
+    const { permissions, user, group, accessUs, extended } = this.#now
+    this.#now = { permissions, user, group, accessUs, modificationUs: EPOCH_US + Math.floor(nowMs * 1000), extended }
   }
 
   /** Takes them as they are for durable ones. */
