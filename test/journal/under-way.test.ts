@@ -201,6 +201,17 @@ suite('while a write is under way', () => {
     }
   })
 
+  test('D4b: past the page cache, closeSync cuts off the padding of one that it has waited for', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { disk, journal } = openOnDisk(seed, undefined, { oneTrip: true, direct: true })
+      const lsn = journal.append(Buffer.alloc(100_000, 'a'))
+      const flushed = journal.flush()
+      journal.closeSync()
+      await flushed
+      assert.equal(disk.image(PATH)?.length, lsn, `seed ${seed}`)
+    }
+  })
+
   test('D3: what it hands over has its checksums', async () => {
     const { disk, storage, journal } = openOnDisk(1)
     journal.append(Buffer.alloc(100_000, 'a'))
