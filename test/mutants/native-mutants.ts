@@ -94,7 +94,7 @@ export const nativeMutants: readonly Mutant[] = [
     name: 'a job that has only the sync left leaves that out',
     breaks: 'D1',
     file: 'native/write-calls.c',
-    find: 'return sync_data(operation->fd);',
+    find: 'return sync_data(wanted->fd);',
     replace: 'return 0;',
     caughtBy: { test: WRITING, named: 'pool: D1 what is to be synced makes the device flush' },
   },
