@@ -121,7 +121,9 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
     this.buffer.restart(slot, lsn)
   }
 
+  /** With nothing unfinished the lock can go: where it stays, it may keep out a process that cannot see who is gone. */
   handOverSync(): void {
+    this.finishSync()
     this.writeSync()
   }
 

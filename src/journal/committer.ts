@@ -257,6 +257,6 @@ export class Committer {
 export type Attempt = 'write to' | 'sync'
 
 /** Which part of it has failed. */
-function attemptOf(error: unknown): Attempt {
+export function attemptOf(error: unknown): Attempt {
   return (error as NodeJS.ErrnoException).syscall === 'fdatasync' ? 'sync' : 'write to'
 }

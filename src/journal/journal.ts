@@ -7,7 +7,7 @@ import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
 import type { Advice, Registered } from '../storage/storage.js'
 import { BufferedWriter } from './buffered-writer.js'
-import { Committer } from './committer.js'
+import { attemptOf, Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
 import { gatherBatch, RECORD } from './gather-batch.js'
 import type { GroupCommit } from './group-commit.js'
@@ -287,7 +287,8 @@ export class Journal {
         assert(this.#buffer.stage(record) > 0, 'an empty buffer has no room for a record that is smaller')
       }
     } catch (error) {
-      throw this.#committer.poison(error, 'write to')
+      // It may have waited for a group's trip, of which the sync has failed.
+      throw this.#committer.poison(error, attemptOf(error))
     }
     return this.nextLsn
   }

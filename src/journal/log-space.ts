@@ -95,8 +95,10 @@ export class SingleFileSpace implements LogSpace {
     return this.#endLsn
   }
 
-  async write(source: Uint8Array, lsn: number): Promise<number> {
-    return this.#written(lsn, await this.#files.waiting.write(source, lsn))
+  /** It counts from its beginning: who blocks until it has ended may cut the file before its promise is heard. */
+  write(source: Uint8Array, lsn: number): Promise<number> {
+    this.#written(lsn, source.length)
+    return this.#files.waiting.write(source, lsn)
   }
 
   writeSync(source: Uint8Array, lsn: number): number {
@@ -105,10 +107,10 @@ export class SingleFileSpace implements LogSpace {
 
   async writeDurably(source: Uint8Array, lsn: number, trip: Trip): Promise<void> {
     const { waiting, through } = this.#files
+    this.#written(lsn, source.length)
     if (trip === 'all') await waiting.writeAndSync?.(source, lsn)
     else if (through === undefined) await waiting.writeThrough?.(source, lsn)
     else await run(writeWhole(through, source, lsn))
-    this.#written(lsn, source.length)
   }
 
   writeDurablySync(source: Uint8Array, lsn: number, trip: Trip): void {

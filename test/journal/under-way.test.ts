@@ -201,6 +201,39 @@ suite('while a write is under way', () => {
     }
   })
 
+  test('D4b: past the page cache, closeSync cuts off the padding of one that it has waited for', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { disk, journal } = openOnDisk(seed, undefined, { oneTrip: true, direct: true })
+      const lsn = journal.append(Buffer.alloc(100_000, 'a'))
+      const flushed = journal.flush()
+      journal.closeSync()
+      await flushed
+      assert.equal(disk.image(PATH)?.length, lsn, `seed ${seed}`)
+    }
+  })
+
+  test('D5: when appending has waited for a trip whose sync fails, that is what everybody hears, and nothing is cut', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { disk, journal } = openOnDisk(seed, undefined, { oneTrip: true, direct: true })
+      // Written, and not durable: so the trip's sync is one of the file.
+      journal.append('a')
+      await journal.flush()
+      const waiting = journal.commit(Buffer.alloc(10_000, 'b'))
+      const end = journal.nextLsn
+      await nextTurn()
+      disk.faults = ({ kind }) => (kind === 'dataSync' ? { error: 'EIO' } : undefined)
+      const goOn = (): void => {
+        for (let number = 0; number < 10_000; number++) journal.append(recordOf(number))
+      }
+      const failure = { code: 'ERR_FSYS_IO', message: /^cannot sync journal/u }
+      assert.throws(goOn, failure, `seed ${seed}`)
+      await assert.rejects(waiting, failure)
+      await disk.settle()
+      assert.ok(Number(disk.image(PATH)?.length) > end, `seed ${seed}`)
+      await journal.close().catch(() => {})
+    }
+  })
+
   test('D3: what it hands over has its checksums', async () => {
     const { disk, storage, journal } = openOnDisk(1)
     journal.append(Buffer.alloc(100_000, 'a'))
