@@ -120,9 +120,10 @@ export function* keepAttributes(file: StorageFile, old: OldFile, keeper: Attribu
   let mine = yield* call(file, 'stat')
   const owner = (mine.user === user && mine.group === group) || (yield* tryOwner(file, user, group))
   if (owner) mine = { ...mine, user, group }
+  // Before the bits, which may forbid its owner to write to it: then nothing named user.* may be set.
+  const others = keeper.keeps && (yield* call(old.directory, 'copyAttributes', old.name, file, 'others'))
   // Set-user-id and set-group-id are for the owner that they were given by. Changing the owner takes them away: so after it.
   const { list } = yield* keepRights(file, mine, old, owner ? permissions : permissions & 0o777)
-  const others = keeper.keeps && (yield* call(old.directory, 'copyAttributes', old.name, file, 'others'))
   yield* call(file, 'setTimes', accessTime, modificationTime)
   return { owner, extended: list && others }
 }
