@@ -39,10 +39,10 @@ static int remove_access_list(int to) {
   return outcome_of(errno);
 }
 
+// -ENODATA if it has gone.
 static int copy_attribute(const char *path, int to, const char *name, struct room *room) {
   ssize_t length = lgetxattr(path, name, room->value, sizeof room->value);
-  if (length < 0 && is_gone(errno)) return ATTRIBUTES_GIVEN;
-  if (length < 0) return outcome_of(errno);
+  if (length < 0) return is_gone(errno) ? -ENODATA : outcome_of(errno);
   return fsetxattr(to, name, room->value, (size_t)length, 0) == 0 ? ATTRIBUTES_GIVEN : outcome_of(errno);
 }
 
@@ -67,6 +67,7 @@ static int copy_others(const char *path, int to, struct room *room) {
   for (const char *name = room->names; name < end; name += strlen(name) + 1) {
     if (!can_be_given(name)) continue;
     int outcome = copy_attribute(path, to, name, room);
+    if (outcome == -ENODATA) continue;
     if (outcome < 0) return outcome;
     if (outcome == ATTRIBUTES_LEFT_OUT) result = ATTRIBUTES_LEFT_OUT;
   }
@@ -74,15 +75,11 @@ static int copy_others(const char *path, int to, struct room *room) {
 }
 
 int copy_attributes(const char *path, int to, enum attribute_kind kind) {
-  if (kind == ATTRIBUTES_ACCESS_LIST) {
-    int has_list = has_attribute(path, ACCESS_LIST);
-    if (has_list == 0 || has_list == -ENOENT) return remove_access_list(to);
-    if (has_list < 0) return has_list;
-  }
+  if (kind == ATTRIBUTES_NO_ACCESS_LIST) return remove_access_list(to);
   struct room *room = malloc(sizeof *room);
   if (room == NULL) return -ENOMEM;
   int result = kind == ATTRIBUTES_ACCESS_LIST ? copy_attribute(path, to, ACCESS_LIST, room)
                                               : copy_others(path, to, room);
   free(room);
-  return result;
+  return result == -ENODATA ? ATTRIBUTES_LEFT_OUT : result;
 }

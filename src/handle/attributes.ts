@@ -20,8 +20,8 @@ export interface OldFile {
   readonly directory: StorageDirectory
   readonly name: string
   readonly facts: FileFacts
-  /** Whether it, or what is made beside it, has an access control list. */
-  readonly hasList: boolean
+  /** Its access control list. 'inherited': it has none, but what is made beside it gets that of the directory. */
+  readonly list: 'own' | 'inherited' | 'none'
 }
 
 /** What a handle does about extended attributes, access control lists among them. Only the native addon knows of them. */
@@ -41,12 +41,22 @@ export class AttributeKeeper {
     return this.#keeps
   }
 
-  /** What is known of a file before it is replaced; `keepsAll`: more than its rights is to be kept. */
-  *look(directory: StorageDirectory, name: string, facts: FileFacts, keepsAll: boolean): Steps<OldFile> {
-    const hasList = (yield* this.hasList(directory, '.')) || (yield* this.hasList(directory, name))
+  /**
+   * What is known of a file before it is replaced; `keepsAll`: more than its rights is to be kept. Undefined if it has gone
+   * meanwhile: its bits may be those of a list that nobody can find any more.
+   */
+  *look(directory: StorageDirectory, name: string, facts: FileFacts, keepsAll: boolean): Steps<OldFile | undefined> {
+    let list: OldFile['list'] = 'none'
+    try {
+      if (yield* this.hasList(directory, name)) list = 'own'
+      else if (yield* this.hasList(directory, '.')) list = 'inherited'
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      return undefined
+    }
     const { permissions } = facts
     if (!this.#keeps && (keepsAll || withoutGroup(permissions) !== (permissions & 0o777))) this.#tell()
-    return { directory, name, facts, hasList }
+    return { directory, name, facts, list }
   }
 
   /** As of an open directory; false where nobody knows. */
@@ -75,8 +85,8 @@ export class AttributeKeeper {
  * The permission bits that a draft can be made with before it is known what group it gets and which list: nobody may open it
  * who may not open the old file.
  */
-export function firstPermissions({ facts, hasList }: OldFile): number {
-  return hasList ? facts.permissions & 0o700 : withoutGroup(facts.permissions)
+export function firstPermissions({ facts, list }: OldFile): number {
+  return list === 'none' ? withoutGroup(facts.permissions) : facts.permissions & 0o700
 }
 
 /** What is left where the group is another one: the group and others may do what both could do. */
@@ -91,18 +101,15 @@ export function withoutGroup(permissions: number): number {
  * could, and without the list it is the owner's alone. They become durable with a full sync, if any had to be set.
  */
 export function* keepRights(file: StorageFile, made: FileFacts, old: OldFile, permissions: number): Steps<KeptRights> {
-  const { directory, name, facts, hasList } = old
+  const { directory, name, facts } = old
   const hasGroup = made.group === facts.group || (yield* tryOwner(file, made.user, facts.group))
-  let kept = permissions
+  // The list comes first: without it, the group's bits would be the group's.
   let list = true
-  if (hasList) {
-    // The list comes first: without it, the group's bits would be the group's.
-    list = hasGroup && (yield* call(directory, 'copyAttributes', name, file, 'access-list'))
-    if (!list) kept = permissions & 0o700
-  } else if (!hasGroup) {
-    kept = withoutGroup(permissions)
-  }
-  const isNew = hasList || kept !== made.permissions
+  if (old.list === 'own') list = hasGroup && (yield* call(directory, 'copyAttributes', name, file, 'access-list'))
+  if (old.list === 'inherited') list = yield* call(directory, 'copyAttributes', name, file, 'no-access-list')
+  let kept = hasGroup ? permissions : withoutGroup(permissions)
+  if (!list) kept = permissions & 0o700
+  const isNew = old.list !== 'none' || kept !== made.permissions
   if (isNew) yield* call(file, 'setPermissions', kept)
   return { list, areNew: isNew || made.group !== facts.group }
 }
@@ -120,9 +127,10 @@ export function* keepAttributes(file: StorageFile, old: OldFile, keeper: Attribu
   let mine = yield* call(file, 'stat')
   const owner = (mine.user === user && mine.group === group) || (yield* tryOwner(file, user, group))
   if (owner) mine = { ...mine, user, group }
+  // Before the bits, which may forbid its owner to write to it: then nothing named user.* may be set.
+  const others = keeper.keeps && (yield* call(old.directory, 'copyAttributes', old.name, file, 'others'))
   // Set-user-id and set-group-id are for the owner that they were given by. Changing the owner takes them away: so after it.
   const { list } = yield* keepRights(file, mine, old, owner ? permissions : permissions & 0o777)
-  const others = keeper.keeps && (yield* call(old.directory, 'copyAttributes', old.name, file, 'others'))
   yield* call(file, 'setTimes', accessTime, modificationTime)
   return { owner, extended: list && others }
 }

@@ -122,6 +122,20 @@ function* readOpening(
   return { reading, file: reading.state === 'bound' ? file : undefined }
 }
 
+/** One that may only be read will do if it is not bound: another one takes its place. */
+function* readToGoOn(storage: Storage, path: string, journal: FileFacts, memory?: Buffer): Steps<Opened> {
+  try {
+    return yield* readOpening(storage, path, journal, 'write', memory)
+  } catch (error) {
+    if (!WRITE_REFUSALS.has(errnoOf(error))) throw error
+    const reading = yield* readMark(storage, path, journal, memory)
+    if (reading.state === 'bound') throw error
+    return { reading, file: undefined }
+  }
+}
+
+const WRITE_REFUSALS: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS'])
+
 /** In the memory that was given, if there is enough of it. */
 function roomFor(bytes: number, memory: Buffer | undefined): Buffer {
   return memory !== undefined && memory.length >= bytes ? memory.subarray(0, bytes) : Buffer.allocUnsafe(bytes)
@@ -228,14 +242,17 @@ export class MarkKeeper {
     return new MarkKeeper(storage, file, { sequence: 1, ...mark })
   }
 
-  /** Reads the mark as `readMark` does, and goes on with it if it is bound to the journal. */
+  /**
+   * Reads the mark as `readMark` does, and goes on with it if it is bound to the journal; then it must be one that may be
+   * written to.
+   */
   static *resume(
     storage: Storage,
     path: string,
     journal: FileFacts,
     memory?: Buffer,
   ): Steps<{ reading: MarkReading; resumed: MarkKeeper | undefined }> {
-    const { reading, file } = yield* readOpening(storage, path, journal, 'write', memory)
+    const { reading, file } = yield* readToGoOn(storage, path, journal, memory)
     const resumed = reading.state === 'bound' ? new MarkKeeper(storage, file, reading.mark) : undefined
     return { reading, resumed }
   }

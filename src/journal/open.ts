@@ -177,10 +177,18 @@ function* openOrCreate(
     }
   }
   // The mark of an earlier file of this name must never be read as one of the new file.
-  const mark = markPath(path)
-  if ((yield* call(storage, 'stat', mark)) !== undefined) yield* call(storage, 'unlink', mark)
+  if (yield* mayBeThere(storage, markPath(path))) yield* call(storage, 'unlink', markPath(path))
   const file = yield* call(storage, 'open', path, 'create', fileMode)
   return { file, isNew: true }
+}
+
+/** Also where that cannot be told: at a link that leads in a circle, say, which can be removed all the same. */
+function* mayBeThere(storage: Storage, path: string): Steps<boolean> {
+  try {
+    return (yield* call(storage, 'stat', path)) !== undefined
+  } catch {
+    return true
+  }
 }
 
 /** Reads, judges and mends the journal, and makes or takes over its mark. */

@@ -167,9 +167,9 @@ export interface NativeAddon {
    */
   hasAccessListSync(path: Uint8Array, isDefault: number): number
   /**
-   * Gives an open file what is at a path, one of `Attributes`: the access control list, or none if there is none; or all
-   * others of user.*, trusted.* and security.*, but for hashes and signatures (IMA, EVM) and what overlay file systems keep
-   * there. 1 if something was not permitted, and so was left out. What cannot be read for another reason, or does not fit on
+   * Gives an open file what is at a path, one of `Attributes`: the access control list; or all others of user.*, trusted.*
+   * and security.*, but for hashes and signatures (IMA, EVM) and what overlay file systems keep there. `noAccessList` takes
+   * its own list away. 1 if something was not permitted, and so was left out, or if there is no list. What cannot be read for another reason, or does not fit on
    * the disk, is a negative errno.
    */
   copyAttributesSync(path: Uint8Array, to: number, kind: number): number
@@ -211,7 +211,7 @@ export const How = {
   writeAtOnceAndSync: 5,
 } as const
 
-export const Attributes = { accessList: 0, others: 1 } as const
+export const Attributes = { accessList: 0, others: 1, noAccessList: 2 } as const
 export const FallocateMode = { keepSize: 1, punchHole: 2, zeroRange: 16 } as const
 export const Advice = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, noReuse: 5 } as const
 export const Resolve = { noOtherDevice: 1, noMagicLinks: 2, noSymlinks: 4, beneath: 8, inRoot: 16 } as const
@@ -219,7 +219,7 @@ export const WORKING_DIRECTORY = -100
 export const HOLDER_IS_A_DESCRIPTION: number = 2 ** 31
 
 /** Grows with every change of what the addon offers; native/addon.c has the same number. */
-const INTERFACE_VERSION = 3
+const INTERFACE_VERSION = 4
 
 /** Where one number has several names, the one that libuv uses. */
 const errorCodes = new Map([

@@ -2,14 +2,11 @@ import { Attributes, type NativeAddon, nativeError } from '../platform/native-ad
 import { NodeFile } from './node-file.js'
 import type { AttributeKind, StorageFile } from './storage.js'
 
-/** Whether what is at a path has an access control list; or a directory one for what is made in it. */
+/** Whether what is at a path has an access control list; or a directory one for what is made in it. ENOENT: nothing is. */
 export function hasAccessList(addon: NativeAddon, path: string, isDefault: boolean): boolean {
   const result = addon.hasAccessListSync(pathBytes(path), isDefault ? 1 : 0)
   if (result >= 0) return result === 1
-  const error = nativeError(result, 'lgetxattr')
-  // What has gone meanwhile has none.
-  if (error.code === 'ENOENT') return false
-  throw error
+  throw nativeError(result, 'lgetxattr')
 }
 
 /** Gives an open file attributes of what is at a path, as a job of the thread pool. False if some were left out. */
@@ -32,6 +29,7 @@ export function copyAttributesSync(addon: NativeAddon, path: string, to: Storage
 
 const KINDS: Readonly<Record<AttributeKind, number>> = {
   'access-list': Attributes.accessList,
+  'no-access-list': Attributes.noAccessList,
   others: Attributes.others,
 }
 

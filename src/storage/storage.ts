@@ -92,14 +92,16 @@ export interface StorageDirectory {
   removeDirectorySync(name: string): void
   /**
    * Whether what is at the name has a POSIX access control list; of '.', whether what is made here gets one. Where there is
-   * one, the permission bits of the group are its mask, and do not say what the group may do.
+   * one, the permission bits of the group are its mask, and do not say what the group may do. Fails with ENOENT if nothing is
+   * there.
    */
   hasAccessList(name: string): Promise<boolean>
   hasAccessListSync(name: string): boolean
   /**
-   * Gives an open file what is at the name: its access control list, or none if it has none; or its other extended
-   * attributes, but for those that speak of its content or its inode. The bits of the file become those of the list. False
-   * if something was not permitted, and so was left out. They survive power loss with `sync` of the file, and not with
+   * Gives an open file what is at the name: its access control list; or its other extended attributes, but for those that
+   * speak of its content or its inode. The bits of the file become those of the list. 'no-access-list' takes the file's own
+   * list away, whatever is at the name. False if something was not permitted, and so was left out, or if there is no list
+   * (any more). They survive power loss with `sync` of the file, and not with
    * `dataSync`.
    */
   copyAttributes(name: string, to: StorageFile, kind: AttributeKind): Promise<boolean>
@@ -118,7 +120,7 @@ export interface StorageDirectory {
   closeSync(): void
 }
 
-export type AttributeKind = 'access-list' | 'others'
+export type AttributeKind = 'access-list' | 'no-access-list' | 'others'
 
 /** A small file that is to be replaced. */
 export interface FileReplacement {

@@ -25,7 +25,7 @@ test('set-user-id bits are not given to another owner', () => {
   const directory = storage.openDirectorySync('/')
   const file = directory.openSync('a', 'create')
   const keep = (facts: FileFacts): unknown =>
-    runSync(keepAttributes(file, { directory, name: 'a', facts, hasList: false }, keeper))
+    runSync(keepAttributes(file, { directory, name: 'a', facts, list: 'none' }, keeper))
   const facts = file.statSync()
   // Its processes are not the superuser.
   assert.deepEqual(keep({ ...facts, user: 0, permissions: 0o4755 }), { owner: false, extended: true })
@@ -143,6 +143,35 @@ for (const [name, act] of Object.entries(ways)) {
     assert.equal(disk.attributes('/data/new').get(LIST), 'for all')
   })
 }
+
+test('a list that goes while its file is replaced does not leave its mask to the group (F3)', async () => {
+  const moments = [
+    ['before it is looked for', 'hasAccessList', /\/a$/u, 0o666],
+    ['before it is given', 'stat', /\.fsys-draft-/u, 0o600],
+  ] as const
+  for (const [moment, call, place, expected] of moments) {
+    for (const [name, act] of Object.entries(ways)) {
+      // Makes another file first, and that draft is none of these.
+      if (name === 'copy') continue
+      const { disk, handle, permissions } = prepared()
+      const other = disk.process()
+      disk.setAttribute('/data/a', LIST, 'for two')
+      disk.setPermissions('/data/a', 0o660)
+      let isGone = false
+      disk.faults = ({ kind, path }) => {
+        if (!isGone && kind === call && place.test(path)) {
+          isGone = true
+          other.unlinkSync('/data/a')
+        }
+        return undefined
+      }
+      await act(handle)
+      assert.equal(isGone, true, name)
+      // Made anew, as a file that was not there; or one whose list cannot be given.
+      assert.equal(permissions(), expected, `${name}, ${moment}`)
+    }
+  }
+})
 
 test('writeCopy keeps extended attributes, and says when it cannot keep all', async () => {
   const { disk, handle } = prepared()

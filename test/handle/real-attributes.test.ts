@@ -157,6 +157,23 @@ test('writeCopy keeps extended attributes of all kinds that may be given', async
   assert.deepEqual(Object.keys(extended(path)), [ACCESS_LIST])
 })
 
+test('writeCopy keeps extended attributes of a file that its owner may not write to', async (context) => {
+  const bench = benchFor(context)
+  if (bench === undefined) return
+  const { handle, path, directory } = bench
+  chmodSync(directory, 0o777)
+  writeFileSync(path, 'old')
+  extended(path, { 'user.origin': '01' })
+  chownSync(path, FRIEND, FRIEND)
+  chmodSync(path, 0o444)
+  await asUser(FRIEND, 'writeCopy', async () => {
+    assert.deepEqual(await handle.writeCopy(path, 'new'), { owner: true, extended: true })
+    assert.deepEqual(handle.writeCopySync(path, 'newer'), { owner: true, extended: true })
+  })
+  assert.deepEqual(extended(path), { 'user.origin': '01' })
+  assert.equal(statSync(path).mode & 0o7777, 0o444)
+})
+
 test('writeCopy leaves out what the writer may not give, and says so', async (context) => {
   const bench = benchFor(context)
   if (bench === undefined) return

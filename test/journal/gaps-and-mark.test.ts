@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { openReader } from 'fsys'
 
 import { frame } from '../support/frames.js'
-import { openJournal } from '../support/open-journal.js'
+import { interposed, systemError } from '../support/interposed.js'
+import { noMarks } from '../support/marks.js'
+import { openJournal, openJournalSync } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const texts = (path: string, gaps: 'refuse' | 'skip'): string[] => {
@@ -35,3 +37,47 @@ test('a reader knows from the mark which gaps are history: it crosses these unas
   writeFileSync(path, Buffer.concat([kept, hole, frame('behind a hole')]))
   for (const gaps of ['refuse', 'skip'] as const) assert.deepEqual(texts(path, gaps), ['one', 'two', 'three'])
 })
+
+const onMarks = { skip: noMarks }
+
+test(
+  'a mark of another file is replaced, though it may only be read; one of this file must be one to write to',
+  onMarks,
+  async (context) => {
+    const directory = temporaryDirectory(context)
+    const [path, copy] = [join(directory, 'a.wal'), join(directory, 'copy.wal')]
+    const original = await openJournal(path)
+    await original.commit('one')
+    await original.close()
+    // Restored from a backup by somebody else, say.
+    for (const end of ['', '.mark']) copyFileSync(path + end, copy + end)
+    for (const errno of ['EACCES', 'EPERM', 'EROFS'] as const) {
+      const storage = interposed((call) => {
+        if (call.name === 'open' && call.path.endsWith('.mark') && call.values[1] === 'write') throw systemError(errno)
+      })
+      for (const open of [openJournal, openJournalSync]) {
+        // The mark of the one is made anew each time, and is that of another file again.
+        copyFileSync(`${path}.mark`, `${copy}.mark`)
+        const journal = await open(copy, { storage })
+        assert.equal(journal.info.recovery.records, 1)
+        await journal.close()
+        await assert.rejects(async () => await open(path, { storage }), { errno })
+      }
+    }
+  },
+)
+
+test(
+  'a new journal takes away whatever stands at the path of its mark: a link that leads in a circle, too',
+  onMarks,
+  async (context) => {
+    const directory = temporaryDirectory(context)
+    for (const open of [openJournal, openJournalSync]) {
+      const path = join(directory, `${open.name}.wal`)
+      symlinkSync(`${open.name}.wal.mark`, `${path}.mark`)
+      const journal = await open(path)
+      await journal.close()
+      assert.equal(lstatSync(`${path}.mark`).isFile(), true)
+    }
+  },
+)

@@ -78,8 +78,8 @@ export const handleMutants: readonly Mutant[] = [
     name: 'a draft is open to the group before it has its access control list',
     breaks: 'F3',
     file: ATTRIBUTES,
-    find: 'return hasList ? facts.permissions & 0o700 : withoutGroup(facts.permissions)',
-    replace: 'return hasList ? facts.permissions & 0o777 : withoutGroup(facts.permissions)',
+    find: "return list === 'none' ? withoutGroup(facts.permissions) : facts.permissions & 0o700",
+    replace: "return list === 'none' ? withoutGroup(facts.permissions) : facts.permissions & 0o777",
     caughtBy: { test: CRASHES, named: 'write over a file with an access control list' },
   },
   {

@@ -46,9 +46,10 @@ export function givenAttributes(
   from: Attributes['extended'],
   kind: AttributeKind,
 ): { readonly extended: Attributes['extended']; readonly areAll: boolean } {
-  const isOfKind = (name: string): boolean =>
-    kind === 'access-list' ? name === ACCESS_LIST : !name.startsWith('system.')
-  const wanted = [...from].filter(([name]) => isOfKind(name))
+  const isOfKind = (name: string): boolean => (kind === 'others' ? !name.startsWith('system.') : name === ACCESS_LIST)
+  const wanted = kind === 'no-access-list' ? [] : [...from].filter(([name]) => isOfKind(name))
+  // There was one when somebody looked.
+  if (kind === 'access-list' && wanted.length === 0) return { extended: to, areAll: false }
   // Those are the superuser's, as whom no process here runs.
   const given = wanted.filter(([name]) => !name.startsWith('trusted.'))
   const others = [...to].filter(([name]) => kind === 'others' || !isOfKind(name))

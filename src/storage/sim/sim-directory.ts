@@ -190,7 +190,9 @@ export class SimDirectory implements StorageDirectory {
   #listLooking(name: string): Operation<boolean> {
     const { tree, medium } = this.#process
     return this.#operation('hasAccessList', 'lgetxattr', name, (at) => {
-      const extended = extendedOf(tree.statAt(at))
+      const node = tree.statAt(at)
+      if (node === undefined) throw systemError('ENOENT', 'lgetxattr', at.path)
+      const extended = extendedOf(node)
       return medium.rules.attributes && extended.has(name === '.' ? DEFAULT_LIST : ACCESS_LIST)
     })
   }
