@@ -5,7 +5,7 @@ import type { Call, Kind } from './log.js'
 
 /** Calls that neither change a file nor read what it holds; the recorder need not hear them. */
 const HARMLESS = new Set(
-  'readlink statx fstat newfstatat access getdents64 fcntl lseek statfs fstatfs sync_file_range'.split(' '),
+  'readlink statx fstat newfstatat access getdents64 fcntl lseek statfs fstatfs sync_file_range lgetxattr'.split(' '),
 )
 
 /** By the kernel's names. The recorder makes some calls in a newer form than it was asked for. */
