@@ -177,17 +177,18 @@ function* openOrCreate(
     }
   }
   // The mark of an earlier file of this name must never be read as one of the new file.
-  if (yield* mayBeThere(storage, markPath(path))) yield* call(storage, 'unlink', markPath(path))
+  if (yield* isThere(storage, markPath(path))) yield* call(storage, 'unlink', markPath(path))
   const file = yield* call(storage, 'open', path, 'create', fileMode)
   return { file, isNew: true }
 }
 
-/** Also where that cannot be told: at a link that leads in a circle, say, which can be removed all the same. */
-function* mayBeThere(storage: Storage, path: string): Steps<boolean> {
+/** A link that leads in a circle is one that can be removed, though not looked at. */
+function* isThere(storage: Storage, path: string): Steps<boolean> {
   try {
     return (yield* call(storage, 'stat', path)) !== undefined
-  } catch {
-    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ELOOP') return true
+    throw error
   }
 }
 
