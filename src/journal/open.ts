@@ -177,13 +177,13 @@ function* openOrCreate(
     }
   }
   // The mark of an earlier file of this name must never be read as one of the new file.
-  if (yield* isThere(storage, markPath(path))) yield* call(storage, 'unlink', markPath(path))
+  if (yield* isPresent(storage, markPath(path))) yield* call(storage, 'unlink', markPath(path))
   const file = yield* call(storage, 'open', path, 'create', fileMode)
   return { file, isNew: true }
 }
 
 /** A link that leads in a circle is one that can be removed, though not looked at. */
-function* isThere(storage: Storage, path: string): Steps<boolean> {
+function* isPresent(storage: Storage, path: string): Steps<boolean> {
   try {
     return (yield* call(storage, 'stat', path)) !== undefined
   } catch (error) {
