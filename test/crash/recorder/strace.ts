@@ -31,9 +31,9 @@ const KIND_OF: Readonly<Record<string, Kind>> = {
   close: 'close',
 }
 
-/** Options for strace, with which `readTraces` understands it: one file a thread, the time, the paths of descriptors, next to no data. */
+/** Options for strace, with which `readTraces` understands it: one file a thread, the times, the paths of descriptors, next to no data. */
 export function straceOptions(prefix: string): string[] {
-  return ['-ff', '-ttt', '--seccomp-bpf', '-y', '-s', '1', '-e', 'trace=%file,%desc', '-o', prefix]
+  return ['-ff', '-ttt', '-T', '--seccomp-bpf', '-y', '-s', '1', '-e', 'trace=%file,%desc', '-o', prefix]
 }
 
 /** For each thread, a line a call that touched something below the root, in order. */
@@ -70,10 +70,11 @@ interface Opened {
 const OF_OPENDIR = 'O_NONBLOCK|O_CLOEXEC|O_DIRECTORY'
 
 function opensOf(text: string): Opened[] {
-  const pattern = /^(?<time>[\d.]+) openat2?\((?<words>.*) = (?<descriptor>\d+)<(?<path>[^>]*)>/gmu
+  const pattern = /^(?<time>[\d.]+) openat2?\((?<words>.*) = (?<descriptor>\d+)<(?<path>[^>]*)> <(?<seconds>[\d.]+)>/gmu
   return Array.from(text.matchAll(pattern), ({ groups }) => {
-    const { time = '', words = '', descriptor = '', path = '' } = groups ?? {}
-    return { time: Number(time), descriptor, path, isListing: words.includes(OF_OPENDIR) }
+    const { time = '', seconds = '', words = '', descriptor = '', path = '' } = groups ?? {}
+    // When it ended: another thread may have had that descriptor, and have closed it, since this call began.
+    return { time: Number(time) + Number(seconds), descriptor, path, isListing: words.includes(OF_OPENDIR) }
   })
 }
 
