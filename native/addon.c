@@ -39,7 +39,7 @@ static napi_value js_address_of(napi_env env, napi_callback_info info) {
 }
 
 // Grows with every change of what is exported; src/platform/native-addon.ts has the same number.
-static const int INTERFACE_VERSION = 4;
+static const int INTERFACE_VERSION = 5;
 
 static const struct function common_functions[] = {
     {"finish", js_finish},

@@ -24,6 +24,12 @@ static int64_t run_fadvise(struct operation *operation) {
   return -posix_fadvise(wanted->fd, wanted->offset, wanted->length, wanted->mode);
 }
 
+// Has the disk begin with the dirty pages of a range, and waits for none of them.
+static int64_t run_start_writeback(struct operation *operation) {
+  const struct request *wanted = &operation->wanted;
+  return result_of(sync_file_range(wanted->fd, wanted->offset, wanted->length, SYNC_FILE_RANGE_WRITE));
+}
+
 // One call, which may copy less than was asked for.
 static int64_t run_copy_file_range(struct operation *operation) {
   const struct request *wanted = &operation->wanted;
@@ -50,6 +56,12 @@ static struct request read_fadvise(struct arguments *arguments) {
                           .offset = argument_offset(arguments, 1),
                           .length = argument_offset(arguments, 2),
                           .mode = argument_int(arguments, 3)};
+}
+
+static struct request read_start_writeback(struct arguments *arguments) {
+  return (struct request){.fd = argument_int(arguments, 0),
+                          .offset = argument_offset(arguments, 1),
+                          .length = argument_offset(arguments, 2)};
 }
 
 static struct request read_copy_file_range(struct arguments *arguments) {
@@ -96,6 +108,11 @@ static napi_value js_fadvise_sync(napi_env env, napi_callback_info info) {
 }
 static napi_value js_fadvise(napi_env env, napi_callback_info info) {
   return wait(env, info, read_fadvise, run_fadvise, 4);
+}
+
+// startWriteback(fd, offset, length, callback)
+static napi_value js_start_writeback(napi_env env, napi_callback_info info) {
+  return wait(env, info, read_start_writeback, run_start_writeback, 3);
 }
 
 // copyFileRangeSync(from, fromOffset, to, toOffset, length) and copyFileRange(..., callback)
@@ -196,6 +213,7 @@ const struct function file_functions[] = {
     {"fallocate", js_fallocate},
     {"fadviseSync", js_fadvise_sync},
     {"fadvise", js_fadvise},
+    {"startWriteback", js_start_writeback},
     {"copyFileRangeSync", js_copy_file_range_sync},
     {"copyFileRange", js_copy_file_range},
     {"cloneFileSync", js_clone_file_sync},

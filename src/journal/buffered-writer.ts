@@ -5,6 +5,7 @@ import type { LogBuffer } from './log-buffer.js'
 import type { LogSpace, Trip } from './log-space.js'
 import { OversizeFrame } from './oversize-frame.js'
 import { SpaceWriter } from './space-writer.js'
+import type { Writeback } from './writeback.js'
 import type { Writer } from './writer.js'
 
 /**
@@ -18,9 +19,11 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
   readonly mustWait = false
   #writtenLsn: number
   #writtenRecords = 0
+  readonly #writeback: Writeback
 
-  constructor(space: LogSpace, buffer: LogBuffer) {
+  constructor(space: LogSpace, buffer: LogBuffer, writeback: Writeback) {
     super(space, buffer)
+    this.#writeback = writeback
     this.#writtenLsn = buffer.nextLsn
   }
 
@@ -83,9 +86,9 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
 
   /**
    * The slot in use is left to its write, and appends go on in the other one, if that pays, and if the write can be waited for
-   * when its slot is needed again. Otherwise it is emptied by a blocking write.
+   * when its slot is needed again. Otherwise it is emptied by a blocking write; what is awaited the disk then begins with.
    */
-  makeRoom(onFailure: (error: unknown) => void): boolean {
+  makeRoom(onFailure: (error: unknown) => void, isAwaited: boolean): boolean {
     const { slot } = this.buffer
     if (this.flight?.slot === slot) {
       this.buffer.switchSlot()
@@ -95,7 +98,9 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
     // Something of the other slot may be staged behind what was being written.
     const isOtherFree = this.flight === undefined && this.buffer.slotOf(this.#writtenLsn) === slot
     if (!isOtherFree || !this.space.canFinish || !this.#hasSmallFrames) {
+      const lsn = this.#writtenLsn
       this.writeSync()
+      if (isAwaited) this.#startWriteback(lsn, onFailure)
       this.buffer.restart(slot, this.#writtenLsn)
       return true
     }
@@ -125,6 +130,11 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
   handOverSync(): void {
     this.finishSync()
     this.writeSync()
+  }
+
+  #startWriteback(lsn: number, onFailure: (error: unknown) => void): void {
+    const starting = this.#writeback.start(lsn, this.#writtenLsn - lsn)
+    if (starting !== undefined) this.track(starting).catch(onFailure)
   }
 
   get #hasSmallFrames(): boolean {

@@ -3,6 +3,7 @@ import type { Registered, StorageEngine } from '../storage/storage.js'
 import type { OpenedJournal } from './open.js'
 import type { Recovery } from './recovery.js'
 import type { SpaceHints } from './space-hints.js'
+import type { Writeback } from './writeback.js'
 import type { ZeroAhead } from './zero-ahead.js'
 
 /** What serves a journal, and why not something better. */
@@ -26,6 +27,8 @@ export interface JournalInfo {
   readonly registered: Primitive<'file and memory' | 'file' | 'memory' | 'none'>
   /** Zeros past the records, which make small commits faster. */
   readonly zeroAhead: Primitive<'write' | 'off'>
+  /** What has the disk begin with a large group before all of it is staged: its sync then takes less. */
+  readonly writeback: Primitive<'sync_file_range' | 'none'>
   /** What `preallocate` does: 'none' where it resolves to false. */
   readonly preallocate: Primitive<'fallocate' | 'none'>
   /** What `advise` does: 'none' where it resolves to false. */
@@ -51,6 +54,7 @@ export function describe(
   { engine, reason }: Kernel,
   zeroAhead: ZeroAhead,
   hints: SpaceHints,
+  writeback: Writeback,
   registered: Registered,
 ): JournalInfo {
   const isDirect = space.alignment > 1
@@ -73,6 +77,7 @@ export function describe(
     },
     registered,
     zeroAhead: zeroAhead.primitive,
+    writeback: writeback.primitive,
     preallocate: hints.preallocatePrimitive,
     advise: hints.advisePrimitive,
     directorySync: isDirectorySynced

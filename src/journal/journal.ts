@@ -21,6 +21,7 @@ import { LogMemory } from './log-memory.js'
 import type { OpenedJournal } from './open.js'
 import type { JournalOptions, Settled } from './options.js'
 import { SpaceHints } from './space-hints.js'
+import { Writeback } from './writeback.js'
 import type { Writer } from './writer.js'
 import { ZeroAhead } from './zero-ahead.js'
 
@@ -32,6 +33,7 @@ export class Journal {
   readonly #writer: Writer
   readonly #zeroAhead: ZeroAhead
   readonly #hints: SpaceHints
+  readonly #writeback: Writeback
   readonly #registered: Registered
   readonly #meter: JournalMeter
   readonly #committer: Committer
@@ -55,7 +57,10 @@ export class Journal {
     const buffer = new LogBuffer(memory.kernel, memory.slotBytes, recovery.cleanEnd, space.alignment)
     buffer.carry(carried)
     const isDirect = space.alignment > 1
-    const writer = isDirect ? new DirectWriter(space, buffer, memory.page) : new BufferedWriter(space, buffer)
+    const writeback = new Writeback(space)
+    const writer = isDirect
+      ? new DirectWriter(space, buffer, memory.page)
+      : new BufferedWriter(space, buffer, writeback)
     const zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
     const meter = new JournalMeter(opened, buffer, writer, options.slowSyncMs, context)
     const committer = new Committer(opened, buffer, writer, zeroAhead, meter, (attempt) => this.#life.giveUp(attempt))
@@ -68,6 +73,7 @@ export class Journal {
     this.#committer = committer
     this.#groups = committer.groups
     this.#registered = space.register(memory.slots)
+    this.#writeback = writeback
     this.#hints = new SpaceHints(space, opened.path, options.storage.engine === 'portable')
   }
 
@@ -88,7 +94,7 @@ export class Journal {
 
   /** What serves this journal and why, and what opening it has found. */
   get info(): JournalInfo {
-    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead, this.#hints, this.#registered)
+    return describe(this.#opened, this.#memory.kernel, this.#zeroAhead, this.#hints, this.#writeback, this.#registered)
   }
 
   /**
@@ -283,7 +289,9 @@ export class Journal {
         this.#writer.writeOversize(record)
         this.#meter.oversizeMs.record(this.#meter.now() - begunAt)
       } else {
-        if (this.#writer.makeRoom(this.#writeFailed)) this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
+        const isAwaited = this.#groups.phase !== 'idle'
+        if (this.#writer.makeRoom(this.#writeFailed, isAwaited))
+          this.#meter.fullBufferMs.record(this.#meter.now() - begunAt)
         assert(this.#buffer.stage(record) > 0, 'an empty buffer has no room for a record that is smaller')
       }
     } catch (error) {

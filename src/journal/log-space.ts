@@ -36,6 +36,10 @@ export interface LogSpace {
   preallocateSync(lsn: number, length: number): boolean
   advise(lsn: number, length: number, advice: Advice): Promise<boolean>
   adviseSync(lsn: number, length: number, advice: Advice): boolean
+  /** Whether `startWriteback` has a call for it. */
+  readonly canStartWriteback: boolean
+  /** Has the disk begin with what has been written there, and waits for none of it. False where that cannot be. */
+  startWriteback(lsn: number, length: number): Promise<boolean>
   /** Cuts off what lies past `lsn`, and gives back what is set aside there. */
   truncateSync(lsn: number): void
   /**
@@ -156,6 +160,14 @@ export class SingleFileSpace implements LogSpace {
 
   adviseSync(lsn: number, length: number, advice: Advice): boolean {
     return this.#files.waiting.adviseSync(lsn, length, advice)
+  }
+
+  get canStartWriteback(): boolean {
+    return this.#files.waiting.startWriteback !== undefined
+  }
+
+  async startWriteback(lsn: number, length: number): Promise<boolean> {
+    return (await this.#files.waiting.startWriteback?.(lsn, length)) ?? false
   }
 
   truncateSync(lsn: number): void {

@@ -51,9 +51,10 @@ export interface Writer {
   syncSync(): void
   /**
    * Makes room for a frame that does not fit into the slot in use. May begin a write, whose failure `onFailure` is told, and
-   * may block for one: this is where appending faster than the disk becomes slower (D9). True if it has made or begun one.
+   * may block for one: this is where appending faster than the disk becomes slower (D9). `isAwaited`: somebody waits for a sync
+   * of what is staged. True if it has made or begun a write.
    */
-  makeRoom(onFailure: (error: unknown) => void): boolean
+  makeRoom(onFailure: (error: unknown) => void, isAwaited: boolean): boolean
   /** Writes a record whose frame is larger than a slot, before it returns. */
   writeOversize(record: Uint8Array): void
   /** The process ends: as much as can be of what is staged goes to the operating system. */

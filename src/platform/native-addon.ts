@@ -120,6 +120,8 @@ export interface NativeAddon {
   /** posix_fadvise(2); a length of 0 reaches to the end. `advice` is one of `Advice`. */
   fadviseSync(fd: number, offset: number, length: number, advice: number): number
   fadvise(fd: number, offset: number, length: number, advice: number, callback: NativeCallback): number
+  /** sync_file_range(2) with SYNC_FILE_RANGE_WRITE: has the disk begin with a range, and makes nothing durable. */
+  startWriteback(fd: number, offset: number, length: number, callback: NativeCallback): number
   /** copy_file_range(2), once: returns how many bytes it copied, which can be fewer, and is 0 at the end of the source. */
   copyFileRangeSync(from: number, fromOffset: number, to: number, toOffset: number, length: number): number
   copyFileRange(
@@ -219,7 +221,7 @@ export const WORKING_DIRECTORY = -100
 export const HOLDER_IS_A_DESCRIPTION: number = 2 ** 31
 
 /** Grows with every change of what the addon offers; native/addon.c has the same number. */
-const INTERFACE_VERSION = 4
+const INTERFACE_VERSION = 5
 
 /** Where one number has several names, the one that libuv uses. */
 const errorCodes = new Map([

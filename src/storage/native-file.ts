@@ -68,6 +68,13 @@ export class NativeFile extends NodeFile {
     this.#block(source, position, How.writeWithDsync)
   }
 
+  async startWriteback(position: number, length: number): Promise<boolean> {
+    return canBe(
+      await this.#wait((callback) => this.#addon.startWriteback(this.fd, position, length, callback)),
+      'sync_file_range',
+    )
+  }
+
   override async preallocate(position: number, length: number): Promise<boolean> {
     const { keepSize } = FallocateMode
     return canBe(

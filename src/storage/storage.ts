@@ -189,6 +189,11 @@ export interface StorageFile {
   writeThrough?(source: Uint8Array, position: number): Promise<void>
   writeThroughSync?(source: Uint8Array, position: number): void
   /**
+   * There where it can be: has the disk begin with a range that has been written, and waits for none of it, so that a sync soon
+   * after has less to do. Makes nothing durable. False where the file system has no such thing.
+   */
+  startWriteback?(position: number, length: number): Promise<boolean>
+  /**
    * There where unfinished writes can be waited for, each of which there writes all of its source: blocks until those that
    * `write`, `writeAndSync` and `writeThrough` have begun on this file have ended. Throws an error that one of them rejects
    * with.

@@ -48,6 +48,22 @@ export const commitMutants: readonly Mutant[] = [
     caughtBy: { seeds: 1000 },
   },
   {
+    name: 'a failure of writeback that was started early is passed over',
+    breaks: 'D5',
+    file: WRITER,
+    find: 'this.track(starting).catch(onFailure)',
+    replace: 'this.track(starting).catch(() => {})',
+    caughtBy: { test: 'journal/writeback', named: 'fails is told to all who wait' },
+  },
+  {
+    name: 'a file is closed under writeback that was started early',
+    breaks: 'D10',
+    file: WRITER,
+    find: 'this.track(starting).catch(onFailure)',
+    replace: 'starting.catch(onFailure)',
+    caughtBy: { test: 'journal/writeback', named: 'takes long keeps the file open' },
+  },
+  {
     // The nearest that there is to a write that carries a sync, and is taken for a sync of everything.
     name: 'a group is told what was written since its sync began',
     breaks: 'D1 D4',

@@ -136,6 +136,20 @@ test('fadvise takes all kinds of advice', async (t) => {
   assert.equal(await advise(NO_FILE, Advice.normal), errno('EBADF'))
 })
 
+test('startWriteback begins with a range of a file, and refuses what is none', async (t) => {
+  const bench = benchFor(t)
+  if (bench === undefined) return
+  const { addon, fd, path } = bench
+  writeFileSync(path, Buffer.alloc(65_536, 7))
+  const start = (target: number): Promise<number> =>
+    new Promise((resolve) => {
+      const started = addon.startWriteback(target, 4096, 8192, resolve)
+      if (started < 0) resolve(started)
+    })
+  assert.equal(await start(fd), 0)
+  assert.equal(await start(NO_FILE), errno('EBADF'))
+})
+
 test('statx gives the time of birth to the nanosecond, and what direct I/O asks for', (t) => {
   const bench = benchFor(t)
   if (bench === undefined) return

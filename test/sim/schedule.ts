@@ -49,7 +49,16 @@ export async function runChoices(choices: Choices, options: ScheduleOptions = {}
 }
 
 /** What leaves the disk as it is: a second crash behind nothing else would mostly be the first one again. */
-const LOOKS: ReadonlySet<OperationKind> = new Set(['read', 'stat', 'list', 'realPath', 'close', 'lock', 'advise'])
+const LOOKS: ReadonlySet<OperationKind> = new Set([
+  'read',
+  'stat',
+  'list',
+  'realPath',
+  'close',
+  'lock',
+  'advise',
+  'startWriteback',
+])
 
 class Schedule {
   readonly world: World

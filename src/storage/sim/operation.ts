@@ -12,6 +12,7 @@ export type OperationKind =
   | 'truncate'
   | 'preallocate'
   | 'advise'
+  | 'startWriteback'
   | 'lock'
   | 'stat'
   | 'close'

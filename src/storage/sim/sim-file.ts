@@ -76,11 +76,11 @@ export class SimFile implements StorageFile {
   }
 
   advise(position: number, length: number): Promise<boolean> {
-    return this.#issue('posix_fadvise', this.#advising(position, length))
+    return this.#issue('posix_fadvise', this.hinting('advise', 'posix_fadvise', position, length))
   }
 
   adviseSync(position: number, length: number): boolean {
-    return this.#block('posix_fadvise', this.#advising(position, length))
+    return this.#block('posix_fadvise', this.hinting('advise', 'posix_fadvise', position, length))
   }
 
   lock(): Promise<LockAnswer> {
@@ -191,16 +191,16 @@ export class SimFile implements StorageFile {
   }
 
   /** Nothing here is faster for it. */
-  #advising(position: number, length: number): Operation<boolean> {
+  protected hinting(kind: OperationKind, syscall: string, position: number, length: number): Operation<boolean> {
     const description = this.#description
     const work = (): boolean => {
-      if (description.isClosed) throw systemError('EBADF', 'posix_fadvise')
+      if (description.isClosed) throw systemError('EBADF', syscall)
       return true
     }
     const { path } = description
     return plainOperation(this.#process, {
-      kind: 'advise',
-      syscall: 'posix_fadvise',
+      kind,
+      syscall,
       path,
       description,
       position,

@@ -38,6 +38,10 @@ export class TripFile extends SimFile {
     this.#trip(source, position, 'own').runSync()
   }
 
+  startWriteback(position: number, length: number): Promise<boolean> {
+    return this.#process.issue(this.hinting('startWriteback', 'sync_file_range', position, length))
+  }
+
   finishSync(): void {
     for (const trip of this.#unfinished) trip.finishSync()
   }

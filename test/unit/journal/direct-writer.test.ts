@@ -97,6 +97,12 @@ class HandSteppedSpace implements LogSpace {
     return false
   }
 
+  readonly canStartWriteback = false
+
+  startWriteback(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   truncateSync(lsn: number): void {
     this.file = this.file.slice(0, lsn)
     this.endLsn = lsn
