@@ -94,6 +94,8 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
       this.buffer.switchSlot()
       return false
     }
+    // While the unfinished write goes on.
+    this.buffer.seal()
     this.finishSync()
     // Something of the other slot may be staged behind what was being written.
     const isOtherFree = this.flight === undefined && this.buffer.slotOf(this.#writtenLsn) === slot

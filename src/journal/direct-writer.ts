@@ -107,6 +107,8 @@ export class DirectWriter extends SpaceWriter<Flight> implements Writer {
       this.#empty()
       return true
     }
+    // While the unfinished one goes on.
+    this.buffer.seal()
     this.finishSync()
     if (this.#issuedLsn === this.buffer.nextLsn) this.buffer.restart(this.buffer.slot, this.#issuedLsn)
     else this.flyWithoutSync().catch(onFailure)
