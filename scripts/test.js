@@ -1,6 +1,6 @@
 // Runs the compiled tests: all of them, or those whose paths hold one of the texts given. Those of journals on real disks
 // run once for each engine that is here, with FSYS_ENGINE set; what they open journals with asserts that they got it. The
-// others run once, with the engine that is chosen by itself. With FSYS_ENGINE set, all run with that engine alone.
+// others run once, with the engine that is chosen by itself. With FSYS_ENGINE set, those run with that engine alone.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
@@ -18,6 +18,7 @@ const ONCE = {
   'journal/registered': 'each of its tests has an engine of its own',
   'journal/stats': 'each of its tests has an engine of its own',
   'journal/tracing': 'each of its tests has an engine of its own',
+  'crash/batch-kills': 'each of its tests has an engine of its own',
   'crash/handle-': 'handles choose for themselves; where the addon makes a difference, the tests say so',
   'crash/power-cuts': 'each life has an engine of its own',
   'crash/recorder/': 'each recording has an engine of its own',
@@ -72,7 +73,7 @@ function run(files, concurrency, environment = {}) {
   const options = ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`]
   const { status } = spawnSync(process.execPath, [...options, ...files.map((name) => `build/test/${name}`)], {
     stdio: 'inherit',
-    env: { ...process.env, ...environment },
+    env: { ...process.env, FSYS_ENGINE: undefined, ...environment },
   })
   if (status !== 0) process.exitCode = 1
 }

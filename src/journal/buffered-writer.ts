@@ -150,10 +150,7 @@ export class BufferedWriter extends SpaceWriter<Flight> implements Writer {
     const lsn = this.#writtenLsn
     const source = this.buffer.staged(lsn)
     const flight = new Flight(lsn + source.length, this.buffer.recordsThrough(lsn), this.buffer.slotOf(lsn), hasSync)
-    this.flight = flight
-    this.inFlight.begin()
-    flight.landing = this.follow(write(source, lsn), flight)
-    return flight.landing
+    return this.launch(flight, () => write(source, lsn))
   }
 
   protected land({ end, records }: Flight): void {

@@ -151,10 +151,7 @@ export class DirectWriter extends SpaceWriter<Flight> implements Writer {
     this.#issuedLsn = end
     this.#issuedRecords = this.buffer.records
     const flight = new Flight(end, this.buffer.records, lsn + source.length)
-    this.flight = flight
-    this.inFlight.begin()
-    flight.landing = this.follow(write(source, lsn), flight)
-    return flight.landing
+    return this.launch(flight, () => write(source, lsn))
   }
 
   protected land({ end, records }: Flight): void {

@@ -44,7 +44,15 @@ export abstract class SpaceWriter<Flight extends Landing> {
     return this.fly((source, lsn) => run(writeWhole(this.space, source, lsn)), false)
   }
 
-  protected async follow(writing: Promise<void>, flight: Flight): Promise<void> {
+  /** It is the flight before the write is called for, which may call back. */
+  protected launch(flight: Flight, write: () => Promise<void>): Promise<void> {
+    this.flight = flight
+    this.inFlight.begin()
+    flight.landing = this.#follow(write(), flight)
+    return flight.landing
+  }
+
+  async #follow(writing: Promise<void>, flight: Flight): Promise<void> {
     try {
       await writing
     } catch (error) {

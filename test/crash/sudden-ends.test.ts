@@ -17,8 +17,8 @@ import { JournalHistory } from './power-cuts-history.js'
 // Writers that end while writes and syncs of theirs are under way, at any moment, and the next open right behind them.
 
 const SEED = Number(process.env['FSYS_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const THREADS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 16)
-const PROCESSES = Number(process.env['FSYS_TEST_ROUNDS'] ?? 4)
+const THREADS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 10)
+const PROCESSES = Number(process.env['FSYS_TEST_ROUNDS'] ?? 2)
 /** From when the journal is open. */
 const LIFE_MS_MAX = 12
 /** Another journal is begun when one is longer. */

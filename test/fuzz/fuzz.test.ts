@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { fuzz, missedGoals, replayCorpus } from './fuzz.js'
 
-const CASES = 200_000
+const CASES = 100_000
 const firstSeed = Number(process.env['FSYS_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 40))
 
 test('D2 D3 D6 D7 D9: every file of the corpus is read, opened and reset as the reference says', async (t) => {

@@ -10,7 +10,7 @@ import { buildRecorder, makeQuickDirectory, whyNoRecorder } from './recorder.js'
 import { checkStates, judgeOfJournal, record, STATES_A_RECORDING } from './states.js'
 import { nameOf, type Variant, VARIANTS, variantOf } from './variant.js'
 
-const STATES = 1000
+const STATES = 400
 const firstSeed = Number(process.env['FSYS_STATES_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** So many workloads, one after the other, until an omission is found out. */
 const SEEDS_OF_OMISSION = 4
