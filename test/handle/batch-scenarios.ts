@@ -88,11 +88,6 @@ export function smallFiles(umask: number): BatchScenario {
         if (path === 'grouped') assert.equal(facts?.group, GROUP)
       }
       assert.equal(disk.attributes('/data/listed').get(LIST), 'for two')
-      for (const path of draftsOn(disk)) {
-        // Whose it is shows once there is something in it.
-        const isPrivate = textAt(disk, path)?.startsWith('new private') === true
-        if (isPrivate) assert.equal(Number(storage.statSync(path)?.permissions) & 0o077, 0, path)
-      }
       disk.endProcess(storage)
       return SMALL.map(({ path, isThere }) =>
         isNew(disk, path, isThere ? contentOf(path, 'old') : undefined, contentOf(path, 'new')),

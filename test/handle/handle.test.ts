@@ -89,6 +89,7 @@ test('the sector size is what the disk wants, once it was asked, and 4096 before
 for (const [name, fileSystem, options, expected] of [
   ['ext4, sectors of 512', 'ext4', { sectorBytes: 512 }, 512],
   ['ext4, sectors of 4096', 'ext4', { sectorBytes: 4096, makeWords: ['-b', '4096'] }, 4096],
+  ['xfs', 'xfs', { sectorBytes: 512 }, 512],
   ['btrfs, which wants its own blocks', 'btrfs', { sectorBytes: 512 }, 4096],
 ] as const) {
   test(`the sector size is what direct writes need, before the first one and after it: ${name}`, async (context) => {

@@ -245,7 +245,7 @@ export const handleMutants: readonly Mutant[] = [
     caughtBy: { test: BATCH_CRASHES, named: 'EIO small files, in trips of three' },
   },
   {
-    name: 'a batch goes on after a trip in which a file has failed',
+    name: 'a batch is not stopped by a write that has failed',
     breaks: 'F6',
     file: BATCH_RUN,
     find: '    this.#stop ??= { cause: error }\n    if ((error',

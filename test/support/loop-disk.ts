@@ -14,7 +14,7 @@ const MEBIBYTES: Readonly<Record<DiskFileSystem, number>> = { ext4: 64, xfs: 320
 export interface LoopDiskOptions {
   readonly makeWords?: readonly string[]
   readonly mountOptions?: readonly string[]
-  /** Of the device. Default: 512, or what the image's own disk has. */
+  /** Of the device. Default: what the system gives it. */
   readonly sectorBytes?: number
 }
 
