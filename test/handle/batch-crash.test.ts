@@ -24,14 +24,17 @@ const cases: Readonly<Record<string, Case>> = {
 suite('a batch: whatever crash comes, each operation is done or not, and all are once it was acknowledged', () => {
   for (const [name, each] of Object.entries(cases)) {
     test(name, async () => {
-      const explored = await exploreEveryCrash({ fates: 1, disk: each.scenario.rules }, (world) => live(world, each))
+      const { rules } = each.scenario
+      // Of trips, more that a power cut can leave is tried below.
+      const fates = rules.oneTrip ? 0 : 1
+      const explored = await exploreEveryCrash({ fates, disk: rules }, (world) => live(world, each))
       assert.ok(explored.powerCuts > 50 && explored.kills > 20)
     })
   }
 
   test('small files, in one trip, in any order, and with faults', async () => {
     const faults = ['EIO', 'ENOSPC', 'EMFILE', 'short', 'slow'] as const
-    const options = { schedules: 250, faults }
+    const options = { schedules: 200, faults }
     const scenario = smallFiles(0)
     const explored = await explore({ ...options, disk: scenario.rules }, (world) =>
       live(world, { scenario, options: {} }),
@@ -182,7 +185,7 @@ suite('a full disk in a batch leaves old files, or new ones, and says which', ()
 
 test('batches of two processes write the same files: each is one of the two, whole, and none is the old one', async () => {
   const paths = ['a', 'b', 'c', 'd', 'e']
-  const explored = await explore({ schedules: 150, disk: { oneTrip: true } }, async (world) => {
+  const explored = await explore({ schedules: 100, disk: { oneTrip: true } }, async (world) => {
     world.disk.makeDirectory('/data')
     const before = createHandle({ storage: world.disk.process(), root: '/data', mode: 'prod' })
     for (const path of paths) before.writeSync(path, contentOf(path, 'old'))

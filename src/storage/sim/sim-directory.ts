@@ -35,7 +35,7 @@ export class SimDirectory implements StorageDirectory {
     this.#description = process.opened(new FileDescription(node, path, 'read'))
     if (!process.medium.rules.oneTrip) return
     this.replaceFiles = async (files, needsFullSync) => {
-      if (this.#description.isClosed) throw systemError('EBADF', 'fstatat')
+      if (this.#isShut) throw systemError('EBADF', 'fstatat')
       return await replaceInOneTrip(this, files, needsFullSync)
     }
   }
@@ -155,12 +155,12 @@ export class SimDirectory implements StorageDirectory {
   replaceFiles?(files: readonly FileReplacement[], needsFullSync: boolean): Promise<ReplaceOutcome[]>
 
   sync(): Promise<boolean> {
-    if (this.#description.isClosed) return Promise.reject(systemError('EBADF', 'fsync'))
+    if (this.#isShut) return Promise.reject(systemError('EBADF', 'fsync'))
     return this.#process.issue(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
   syncSync(): boolean {
-    if (this.#description.isClosed) throw systemError('EBADF', 'fsync')
+    if (this.#isShut) throw systemError('EBADF', 'fsync')
     return this.#process.block(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
@@ -172,6 +172,11 @@ export class SimDirectory implements StorageDirectory {
 
   closeSync(): void {
     if (!this.#description.isClosed) this.#process.closed(this.#description)
+  }
+
+  /** The dead have nothing open, and hear of their death. */
+  get #isShut(): boolean {
+    return this.#description.isClosed && this.#process.isAlive
   }
 
   #realPathFinding(): Operation<string> {
