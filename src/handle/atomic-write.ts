@@ -91,7 +91,7 @@ export function writeDraft(
       if (notDirect !== undefined) context.durability.fallBack(place.directory, facts, notDirect)
       return bytes
     } finally {
-      if (direct !== undefined) yield* closeQuietly(direct)
+      if (direct !== undefined) yield* closeQuietly(direct.file)
     }
   })
 }

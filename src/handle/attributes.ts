@@ -1,4 +1,5 @@
 import { errnoOf } from '../errors.js'
+import { withoutGroup } from '../storage/permissions.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, Storage, StorageDirectory, StorageFile } from '../storage/storage.js'
 
@@ -87,12 +88,6 @@ export class AttributeKeeper {
  */
 export function firstPermissions({ facts, list }: OldFile): number {
   return list === 'none' ? withoutGroup(facts.permissions) : facts.permissions & 0o700
-}
-
-/** What is left where the group is another one: the group and others may do what both could do. */
-export function withoutGroup(permissions: number): number {
-  const common = (permissions >> 3) & permissions & 0o7
-  return (permissions & 0o700) | (common << 3) | common
 }
 
 /**

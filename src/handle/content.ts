@@ -8,8 +8,15 @@ import type { ByteSource } from './source.js'
 /** Where the content of a file goes. */
 export interface ContentTarget {
   readonly file: StorageFile
-  /** The same file, opened past the page cache: then all whole pages are written through this one. */
-  readonly direct?: StorageFile | undefined
+  /** Then all whole pages are written through this one. */
+  readonly direct?: DirectFile | undefined
+}
+
+/** The same file, opened past the page cache. */
+export interface DirectFile {
+  readonly file: StorageFile
+  /** What positions and lengths of writes to it must be multiples of: a power of two. */
+  readonly alignmentBytes: number
 }
 
 /** What became of it. */
@@ -44,12 +51,12 @@ const GATHERED_PIECE_BYTES_MAX = 2 ** 16
 /** What small pieces are gathered in, and what is written past the page cache at once: 1 MiB keeps disks busy. */
 const GATHER_BYTES = 2 ** 20
 
-/** What is written past the page cache is aligned to whole pages: the sectors of every device divide them. */
-export const DIRECT_ALIGNMENT_BYTES = 4096
+/** Past the page cache go whole pages at least, so that none is written in both ways; mostly, sectors are smaller. */
+const PAGE_BYTES = 4096
 
 class Content {
   readonly #target: ContentTarget
-  #direct: StorageFile | undefined
+  #direct: DirectFile | undefined
   #position = 0
   #kernel: ReturnType<typeof sharedKernelPool.acquire> | undefined
   #gathered = 0
@@ -93,8 +100,7 @@ class Content {
     this.#gathered = 0
     if (gathered === undefined || gathered.length === 0) return
     // Only the last flush can have less than a page at its end.
-    const direct = this.#direct === undefined ? 0 : gathered.length - (gathered.length % DIRECT_ALIGNMENT_BYTES)
-    const done = direct === 0 ? 0 : yield* this.#writeDirect(gathered.subarray(0, direct))
+    const done = this.#direct === undefined ? 0 : yield* this.#writeDirect(this.#direct, gathered)
     if (done < gathered.length) yield* this.#write(gathered.subarray(done))
   }
 
@@ -103,12 +109,16 @@ class Content {
     this.#position += bytes.length
   }
 
-  /** Returns how much it has written: nothing, if this cannot be done here. From then on the page cache serves. */
-  *#writeDirect(bytes: Uint8Array): Steps<number> {
+  /**
+   * Writes what is whole, and returns how much that was: nothing, if this cannot be done here. From then on the page cache
+   * serves.
+   */
+  *#writeDirect({ file, alignmentBytes }: DirectFile, bytes: Uint8Array): Steps<number> {
+    const length = bytes.length - (bytes.length % Math.max(PAGE_BYTES, alignmentBytes))
     try {
-      yield* writeWhole(this.#direct as StorageFile, bytes, this.#position)
-      this.#position += bytes.length
-      return bytes.length
+      yield* writeWhole(file, bytes.subarray(0, length), this.#position)
+      this.#position += length
+      return length
     } catch (error) {
       if (errnoOf(error) !== 'EINVAL') throw error
       this.#direct = undefined

@@ -2,6 +2,7 @@ import { errnoOf } from '../errors.js'
 import type { MethodChoice, MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { FileFacts, StorageDirectory, StorageFile } from '../storage/storage.js'
+import type { DirectFile } from './content.js'
 import type { HandleMeter } from './handle-meter.js'
 
 /** Chooses for the file system that a path is on. */
@@ -13,7 +14,10 @@ export class Durability {
   readonly #meter: HandleMeter
   readonly #onFallback: (reason: string) => void
   readonly #byDevice = new Map<bigint, MethodChoice>()
+  /** What direct writes must be aligned to, where the system has said so. */
+  readonly #alignments = new Map<bigint, number | undefined>()
   #chosen: MethodChoice
+  #directAlignment: number | undefined
   #syncsDirectories = true
 
   /**
@@ -37,23 +41,28 @@ export class Durability {
     return this.#syncsDirectories
   }
 
+  /** What direct writes must be aligned to, as the system has said of the file that was last opened for them. */
+  get directAlignment(): number | undefined {
+    return this.#directAlignment
+  }
+
   /** What is used for a file in a directory; the choice is made once a file system. */
   choiceFor(directory: StorageDirectory, { device }: FileFacts): MethodChoice {
     let choice = this.#byDevice.get(device)
     if (choice === undefined) {
       choice = this.#choose(directory.path, { isAvailable: 'unknown' })
-      if (this.#byDevice.size >= DEVICES_MAX) this.#byDevice.clear()
-      this.#byDevice.set(device, choice)
+      remember(this.#byDevice, device, choice)
     }
     this.#chosen = choice
     return choice
   }
 
   /** Opens a file past the page cache, if that is the method there and it can be done. */
-  *openDirect(directory: StorageDirectory, name: string, facts: FileFacts): Steps<StorageFile | undefined> {
+  *openDirect(directory: StorageDirectory, name: string, facts: FileFacts): Steps<DirectFile | undefined> {
     if (this.choiceFor(directory, facts).method !== 'direct') return undefined
     try {
-      return yield* call(directory, 'open', name, 'direct')
+      const file = yield* call(directory, 'open', name, 'direct')
+      return { file, alignmentBytes: this.#alignmentOf(file, facts) ?? DIRECT_ALIGNMENT_BYTES }
     } catch (error) {
       const errno = errnoOf(error)
       // The draft of a file that its owner may not write to.
@@ -62,6 +71,13 @@ export class Durability {
       this.fallBack(directory, facts, (error as Error).message)
       return undefined
     }
+  }
+
+  /** Asked once a file system: one of a server would be asked each time. */
+  #alignmentOf(file: StorageFile, { device }: FileFacts): number | undefined {
+    if (!this.#alignments.has(device)) remember(this.#alignments, device, file.directAlignment?.())
+    this.#directAlignment = this.#alignments.get(device)
+    return this.#directAlignment
   }
 
   /** From now on, the page cache serves there. */
@@ -91,5 +107,13 @@ export class Durability {
   }
 }
 
+/** Of writes past the page cache, where nobody tells: the sectors of every device divide it. */
+export const DIRECT_ALIGNMENT_BYTES = 4096
+
 /** What a handle remembers is bounded. */
 const DEVICES_MAX = 1000
+
+function remember<Value>(values: Map<bigint, Value>, device: bigint, value: Value): void {
+  if (values.size >= DEVICES_MAX) values.clear()
+  values.set(device, value)
+}

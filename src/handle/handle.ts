@@ -4,15 +4,15 @@ import { storageFailure } from '../errors.js'
 import type { Journal } from '../journal/journal.js'
 import { openJournal, openJournalSync } from '../journal/open-journal.js'
 import type { JournalOptions } from '../journal/options.js'
+import { directAlignmentAt } from '../platform/direct-alignment.js'
 import { fileSystemAt } from '../platform/file-system-at.js'
 import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive, type MethodFacts } from '../platform/plan.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
 import { AttributeKeeper } from './attributes.js'
 import { BatchCalls } from './batch-calls.js'
-import { DIRECT_ALIGNMENT_BYTES } from './content.js'
 import type { HandleContext } from './context.js'
-import { type ChooseMethod, Durability } from './durability.js'
+import { type ChooseMethod, DIRECT_ALIGNMENT_BYTES, Durability } from './durability.js'
 import { HandleMeter } from './handle-meter.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
 import { RootedScope } from './rooted-scope.js'
@@ -58,6 +58,7 @@ export class Handle extends BatchCalls {
   /** Whose diagnostics it gives: in 'dev', a warning of the process for each thing that it has to do without. */
   readonly mode: 'dev' | 'prod'
   readonly #givenStorage: Storage | undefined
+  #placeAlignment: number | undefined
 
   constructor(context: HandleContext, mode: 'dev' | 'prod', givenStorage: Storage | undefined) {
     super(context)
@@ -88,9 +89,21 @@ export class Handle extends BatchCalls {
     return this.context.durability.chosen.reason
   }
 
-  /** What writes past the page cache are aligned to, in bytes: the sectors of every device divide it. */
+  /**
+   * What positions and lengths of writes past the page cache must be multiples of, in bytes: as the system says of the file
+   * that this handle has last written in that way (with the addon, since Linux 6.1); before that, what is known of the drive
+   * and the file system of the root, or else of the working directory. 4096 where nobody tells, which the sectors of every
+   * device divide. The handle itself writes whole pages past the cache, or more if this is more.
+   */
   get sectorSize(): number {
-    return DIRECT_ALIGNMENT_BYTES
+    const { durability } = this.context
+    return durability.directAlignment ?? (this.#placeAlignment ??= this.#lookUpAlignment())
+  }
+
+  /** When it is asked for: making a handle does not wait for it. */
+  #lookUpAlignment(): number {
+    const known = this.engine === 'simulated' ? undefined : directAlignmentAt(this.root ?? '.')
+    return known ?? DIRECT_ALIGNMENT_BYTES
   }
 
   /** What does the work. */

@@ -3,15 +3,19 @@ import { dirname, resolve } from 'node:path'
 
 import type { FileSystemFacts } from './facts.js'
 import { describeFileSystem } from './probe/file-systems.js'
-import { findMount, parseMountInfo } from './probe/mount-info.js'
+import { findMount, type Mount, parseMountInfo } from './probe/mount-info.js'
 
 /**
  * On which file system a path is, or will be once it exists: as much of what `probe` tells as can be known without waiting
  * and without trying anything. Never throws.
  */
 export function fileSystemAt(path: string): FileSystemFacts {
-  const mounts = parseMountInfo(readMountInfo())
-  return describeFileSystem(findMount(mounts, undefined, realPathOf(resolve(path))), undefined, 'unknown')
+  return describeFileSystem(mountAt(path), undefined, 'unknown')
+}
+
+/** The mount that a path is on; undefined where the system does not tell. Never throws. */
+export function mountAt(path: string): Mount | undefined {
+  return findMount(parseMountInfo(readMountInfo()), undefined, realPathOf(resolve(path)))
 }
 
 function readMountInfo(): string {

@@ -99,6 +99,11 @@ export class NativeFile extends NodeFile {
     return canBe(this.#addon.fadviseSync(this.fd, position, length, ADVICE[advice]), 'posix_fadvise')
   }
 
+  directAlignment(): number | undefined {
+    const facts = this.#addon.statxSync(this.fd)
+    return typeof facts === 'number' || facts.directOffsetAlignment === 0 ? undefined : facts.directOffsetAlignment
+  }
+
   /** Takes no time. */
   override lockSync(): LockAnswer {
     const result = this.#addon.lockSync(this.fd)

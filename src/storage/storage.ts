@@ -204,6 +204,11 @@ export interface StorageFile {
    * What waits and is written from within the memory then takes less of the processor. Works without it, too: never throws.
    */
   registerForWrites?(memory: Uint8Array): Registered
+  /**
+   * There where the system can be asked: what positions and lengths of writes past the page cache to this file must be
+   * multiples of, in bytes. Undefined if it does not tell. Blocks, on local file systems for some microseconds.
+   */
+  directAlignment?(): number | undefined
   truncate(size: number): Promise<void>
   truncateSync(size: number): void
   stat(): Promise<FileFacts>

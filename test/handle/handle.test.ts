@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
 import { createHandle, quick } from 'fsys'
 
+import { pageMemory } from '#src/platform/page-memory.js'
+import { defaultStorage } from '#src/storage/default-storage.js'
+import { NodeStorage } from '#src/storage/node-storage.js'
 import { faultOnNth, SimDisk } from '#src/testing.js'
 
+import { provideDisk } from '../support/loop-disk.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { unavailable } from '../support/unavailable.js'
 
@@ -19,9 +23,10 @@ test('a handle says what it does: method, primitive, sector size, root and mode'
   const plain = createHandle({ mode: 'prod' })
   const { activeMethod, durabilityPrimitive, root, mode, sectorSize } = plain
   assert.deepEqual(
-    { activeMethod, durabilityPrimitive, root, mode, sectorSize },
-    { activeMethod: 'data', durabilityPrimitive: 'fdatasync', root: undefined, mode: 'prod', sectorSize: 4096 },
+    { activeMethod, durabilityPrimitive, root, mode },
+    { activeMethod: 'data', durabilityPrimitive: 'fdatasync', root: undefined, mode: 'prod' },
   )
+  assert.ok(sectorSize >= 512 && Number.isInteger(Math.log2(sectorSize)), `${sectorSize}`)
   assert.ok(plain.methodReason.length > 0)
   assert.ok(['portable', 'pool'].includes(plain.engine))
   if (plain.engine === 'portable') assert.ok(plain.engineReason)
@@ -72,6 +77,40 @@ test('direct: what a disk refuses goes through the page cache, and the handle sa
     assert.equal(Buffer.from(disk.image('/a') ?? '').toString(), 'y')
   }
 })
+
+test('the sector size is what the disk wants, once it was asked, and 4096 before', async () => {
+  const disk = new SimDisk({ sectorBytes: 1024 })
+  const handle = createHandle({ method: 'direct', storage: disk.process(), mode: 'prod' })
+  assert.equal(handle.sectorSize, 4096)
+  await handle.write('/a', 'x'.repeat(10_000))
+  assert.equal(handle.sectorSize, process.platform === 'linux' ? 1024 : 4096)
+})
+
+for (const [name, fileSystem, options, expected] of [
+  ['ext4, sectors of 512', 'ext4', { sectorBytes: 512 }, 512],
+  ['ext4, sectors of 4096', 'ext4', { sectorBytes: 4096, makeWords: ['-b', '4096'] }, 4096],
+  ['xfs', 'xfs', { sectorBytes: 512 }, 512],
+  ['btrfs, which wants its own blocks', 'btrfs', { sectorBytes: 512 }, 4096],
+] as const) {
+  test(`the sector size is what direct writes need, before the first one and after it: ${name}`, async (context) => {
+    const disk = provideDisk(context, fileSystem, options)
+    if (disk === undefined) return
+    for (const storage of [defaultStorage(false), new NodeStorage()]) {
+      const handle = createHandle({ method: 'direct', storage, root: disk.path, mode: 'prod' })
+      assert.equal(handle.sectorSize, expected)
+      await handle.write('a', 'x'.repeat(10_000))
+      assert.deepEqual([handle.activeMethod, handle.sectorSize], ['direct', expected])
+      handle.close()
+    }
+    const file = openSync(join(disk.path, 'a'), constants.O_RDWR | constants.O_DIRECT)
+    const memory = new Uint8Array(pageMemory(8192))
+    assert.equal(writeSync(file, memory, 0, expected, expected), expected)
+    // btrfs takes others too, and writes them through the page cache.
+    if (fileSystem !== 'btrfs')
+      assert.throws(() => writeSync(file, memory, 0, expected / 2, expected / 2), { code: 'EINVAL' })
+    closeSync(file)
+  })
+}
 
 test('direct, on the file system that is here', onLinux, async () => {
   const path = join(temporaryDirectory(), 'a')

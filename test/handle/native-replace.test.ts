@@ -11,7 +11,7 @@ import type { Storage } from '#src/storage/storage.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { unavailable } from '../support/unavailable.js'
 
-// The fast path of batches, which the simulated disk does not have, beside the slow one, which is proven there.
+// The fast path of batches as it really is, of which the simulated disk has a model, beside the slow one.
 
 /** A directory with one of each, and what a batch makes of it: the files, and what failed. */
 async function outcomeOn(storage: Storage, base: string): Promise<unknown> {

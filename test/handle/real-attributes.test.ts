@@ -37,6 +37,15 @@ function benchFor(context: TestContext): Bench | undefined {
   return { directory, path: join(directory, 'file'), handle }
 }
 
+/** The same, with a file of another group. */
+function benchWithFile(context: TestContext): Bench | undefined {
+  const bench = benchFor(context)
+  if (bench === undefined) return undefined
+  writeFileSync(bench.path, 'old')
+  chownSync(bench.path, OWNER, GROUP)
+  return bench
+}
+
 const ways: Readonly<Record<string, (bench: Bench) => Promise<unknown>>> = {
   write: ({ handle, path }) => handle.write(path, 'new'),
   'write, blocking': async ({ handle, path }) => handle.writeSync(path, 'new'),
@@ -56,11 +65,9 @@ const ways: Readonly<Record<string, (bench: Bench) => Promise<unknown>>> = {
 
 for (const [name, act] of Object.entries(ways)) {
   test(`${name}: the mask of a list does not become the group's bits, and the list stays (F3)`, async (context) => {
-    const bench = benchFor(context)
+    const bench = benchWithFile(context)
     if (bench === undefined) return
     const { path } = bench
-    writeFileSync(path, 'old')
-    chownSync(path, OWNER, GROUP)
     // A friend may read and write, the group nothing at all: the mask, which stat shows as the bits of the group, is 6.
     const value = list({ user: 6, users: { [FRIEND]: 6 }, group: 0, mask: 6, others: 0 })
     extended(path, { [ACCESS_LIST]: value })
@@ -75,11 +82,9 @@ for (const [name, act] of Object.entries(ways)) {
   })
 
   test(`${name}: a file without a list does not get that of its directory (F3)`, async (context) => {
-    const bench = benchFor(context)
+    const bench = benchWithFile(context)
     if (bench === undefined) return
     const { path, directory } = bench
-    writeFileSync(path, 'old')
-    chownSync(path, OWNER, GROUP)
     chmodSync(path, 0o640)
     extended(directory, { [DEFAULT_LIST]: list({ user: 7, users: { [FRIEND]: 7 }, group: 5, mask: 7, others: 5 }) })
     const readers = (): boolean[] => [FRIEND, STRANGER].map((user) => mayRead(path, user, user))
@@ -93,11 +98,9 @@ for (const [name, act] of Object.entries(ways)) {
   })
 
   test(`${name}: a file whose group its writer may not give is not opened to the writer's group (F3)`, async (context) => {
-    const bench = benchFor(context)
+    const bench = benchWithFile(context)
     if (bench === undefined) return
     const { path, directory } = bench
-    writeFileSync(path, 'old')
-    chownSync(path, OWNER, GROUP)
     chmodSync(path, 0o640)
     chmodSync(directory, 0o777)
     assert.equal(mayRead(path, STRANGER, FRIEND), false)

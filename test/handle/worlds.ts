@@ -38,14 +38,15 @@ export function inEveryWorld(name: string, work: (world: World) => Steps<void>):
 
 /** The same for what has no blocking form. */
 export function inEveryWorldWaiting(name: string, work: (world: World) => Promise<void>): void {
-  for (const [kind, make] of Object.entries(worlds)) test(`${name} (${kind})`, (context) => work(make(context)))
+  const all = { ...worlds, 'simulated, in one trip': (context: TestContext) => simulatedWorld(context, true) }
+  for (const [kind, make] of Object.entries(all)) test(`${name} (${kind})`, (context) => work(make(context)))
 }
 
 const worlds: Readonly<Record<string, (context: TestContext) => World>> = {
   'the best engine': (context) => realWorld(context, defaultStorage(false)),
   'Node alone': (context) => realWorld(context, new NodeStorage()),
   'without pinned directories': (context) => realWorld(context, new NodeStorage({ pinsDirectories: false })),
-  simulated: simulatedWorld,
+  simulated: (context) => simulatedWorld(context, false),
 }
 
 export function realWorld(context: TestContext, storage: Storage = defaultStorage(false)): World {
@@ -68,8 +69,8 @@ export function realWorld(context: TestContext, storage: Storage = defaultStorag
   }
 }
 
-function simulatedWorld(context: TestContext): World {
-  const disk = new SimDisk({ reflinks: true })
+function simulatedWorld(context: TestContext, oneTrip: boolean): World {
+  const disk = new SimDisk({ reflinks: true, oneTrip })
   disk.makeDirectory('/base')
   const storage = disk.process()
   const at = (name: string): string => join('/base', name)

@@ -2,6 +2,8 @@ import type { Mutant } from './mutant.js'
 
 const ATOMIC_WRITE = 'src/handle/atomic-write.ts'
 const ATTRIBUTES = 'src/handle/attributes.ts'
+const BATCH_CRASHES = 'handle/batch-crash'
+const BATCH_RUN = 'src/handle/batch-run.ts'
 const CONTENT = 'src/handle/content.ts'
 const DURABILITY = 'src/handle/durability.ts'
 const ROOTED_SCOPE = 'src/handle/rooted-scope.ts'
@@ -203,14 +205,67 @@ export const handleMutants: readonly Mutant[] = [
     file: 'src/handle/open-directories.ts',
     find: '    const paths = [...this.#changed].values()\n',
     replace: '    const paths = new Array<string>().values()\n',
-    caughtBy: { test: 'handle/batch-crash', named: '{}' },
+    caughtBy: { test: BATCH_CRASHES, named: '{}' },
   },
   {
     name: 'what has failed counts as not started',
     breaks: 'F6',
-    file: 'src/handle/batch-run.ts',
+    file: BATCH_RUN,
     find: "    this.#states[index] = 'failed'\n",
     replace: "    this.#states[index] = 'not-started'\n",
-    caughtBy: { test: 'handle/batch-crash', named: 'EIO {}' },
+    caughtBy: { test: BATCH_CRASHES, named: 'EIO {}' },
+  },
+  {
+    name: 'a batch does not sync the directory of files that were replaced in one trip',
+    breaks: 'F2',
+    file: BATCH_RUN,
+    find: '      this.#directories.changed(parent)\n      for (const [at, index]',
+    replace: '      for (const [at, index]',
+    caughtBy: { test: BATCH_CRASHES, named: 'small files, in trips of three' },
+  },
+  {
+    name: 'a batch takes what one trip could not do for done',
+    breaks: 'F2',
+    file: BATCH_RUN,
+    find: `        else if (outcome instanceof Error) this.#fail(index, outcome)
+      }
+      return chunk.filter((_, at) => outcomes[at] === 'not-plain')`,
+    replace: `        else if (outcome instanceof Error) this.#fail(index, outcome)
+        else this.#done(index, 0)
+      }
+      return []`,
+    caughtBy: { test: BATCH_CRASHES, named: 'small files, in trips of three' },
+  },
+  {
+    name: 'a batch counts a file that has failed in one trip as done',
+    breaks: 'F6',
+    file: BATCH_RUN,
+    find: 'else if (outcome instanceof Error) this.#fail(index, outcome)',
+    replace: 'else if (outcome instanceof Error) this.#done(index, 0)',
+    caughtBy: { test: BATCH_CRASHES, named: 'EIO small files, in trips of three' },
+  },
+  {
+    name: 'a batch is not stopped by a write that has failed',
+    breaks: 'F6',
+    file: BATCH_RUN,
+    find: '    this.#stop ??= { cause: error }\n    if ((error',
+    replace: "    if (kind !== 'write') this.#stop ??= { cause: error }\n    if ((error",
+    caughtBy: { test: BATCH_CRASHES, named: 'EIO small files, in trips of three' },
+  },
+  {
+    name: 'a batch that replaces files in one trip leaves the drafts of the dead',
+    breaks: 'F4',
+    file: BATCH_RUN,
+    find: '      await run(sweeper.sweepOnce(directory))\n',
+    replace: '',
+    caughtBy: { test: BATCH_CRASHES, named: 'small files, in trips of three' },
+  },
+  {
+    name: 'a batch asks one trip for a data sync whatever the method',
+    breaks: 'F2',
+    file: BATCH_RUN,
+    find: "directory.replaceFiles(files, method === 'sync')",
+    replace: 'directory.replaceFiles(files, false)',
+    caughtBy: { test: BATCH_CRASHES, named: 'a trip uses the sync that the method asks for' },
   },
 ]

@@ -14,6 +14,8 @@ const MEBIBYTES: Readonly<Record<DiskFileSystem, number>> = { ext4: 64, xfs: 320
 export interface LoopDiskOptions {
   readonly makeWords?: readonly string[]
   readonly mountOptions?: readonly string[]
+  /** Of the device. Default: what the system gives it. */
+  readonly sectorBytes?: number
 }
 
 /**
@@ -25,24 +27,38 @@ export class LoopDisk {
   readonly imagePath: string
   /** Where it is mounted. */
   readonly path: string
-  readonly #mountOptions: string
+  readonly #mountOptions: readonly string[]
+  readonly #sectorBytes: number | undefined
   #isMounted = false
 
   /** In a directory of the caller's, who removes it. */
   constructor(directory: string, fileSystem: DiskFileSystem, options: LoopDiskOptions = {}) {
-    const { makeWords = [], mountOptions = [] } = options
+    const { makeWords = [], mountOptions = [], sectorBytes } = options
     if (process.getuid?.() !== 0) throw new Error('that takes a superuser on Linux')
     this.fileSystem = fileSystem
     this.imagePath = join(directory, 'image')
     this.path = join(directory, 'mounted')
-    this.#mountOptions = ['loop', ...mountOptions].join(',')
+    this.#mountOptions = mountOptions
+    this.#sectorBytes = sectorBytes
     mkdirSync(this.path)
     command('truncate', '-s', `${MEBIBYTES[fileSystem]}M`, this.imagePath)
     command(`mkfs.${fileSystem}`, '-q', ...makeWords, this.imagePath)
   }
 
   mount(): void {
-    command('mount', '-t', this.fileSystem, '-o', this.#mountOptions, this.imagePath, this.path)
+    if (this.#sectorBytes === undefined) return this.#mount(this.imagePath, ['loop', ...this.#mountOptions])
+    const size = `--sector-size=${this.#sectorBytes}`
+    const device = command('losetup', '--find', '--show', size, this.imagePath).trim()
+    try {
+      this.#mount(device, ['rw', ...this.#mountOptions])
+    } finally {
+      // It goes away when nothing is mounted from it any more.
+      command('losetup', '--detach', device)
+    }
+  }
+
+  #mount(source: string, options: readonly string[]): void {
+    command('mount', '-t', this.fileSystem, '-o', options.join(','), source, this.path)
     this.#isMounted = true
   }
 

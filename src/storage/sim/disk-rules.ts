@@ -53,8 +53,8 @@ export interface DiskRules {
   /** Whether a range can be given back (`punchHole`). Default true. */
   readonly holes: boolean
   /**
-   * Whether a write and its sync can be one call, and unfinished writes can be waited for, as by the native addon
-   * (`writeAndSync`, `writeThrough`, `finishSync`). Default false.
+   * Whether a write and its sync can be one call, unfinished writes can be waited for, and many small files of a directory are
+   * replaced in one call, as by the native addon (`writeAndSync`, `writeThrough`, `finishSync`, `replaceFiles`). Default false.
    */
   readonly oneTrip: boolean
   /** Whether blocks can be set aside (`preallocate`). Default true. */

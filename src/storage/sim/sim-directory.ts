@@ -2,8 +2,10 @@ import type {
   AttributeKind,
   DirectoryEntry,
   FileFacts,
+  FileReplacement,
   Listing,
   OpenMode,
+  ReplaceOutcome,
   StorageDirectory,
   StorageFile,
 } from '../storage.js'
@@ -12,6 +14,7 @@ import type { DirectoryNode, Node } from './directory-node.js'
 import { FileDescription } from './file-description.js'
 import { directorySyncOperation } from './file-effects.js'
 import { type Operation, type OperationKind, plainOperation } from './operation.js'
+import { replaceInOneTrip } from './replace-trip.js'
 import { systemError } from './sim-errors.js'
 import { factsOf, SimFile } from './sim-file.js'
 import type { SimProcess } from './sim-process.js'
@@ -30,6 +33,11 @@ export class SimDirectory implements StorageDirectory {
     this.path = path
     this.#node = node
     this.#description = process.opened(new FileDescription(node, path, 'read'))
+    if (!process.medium.rules.oneTrip) return
+    this.replaceFiles = async (files, needsFullSync) => {
+      if (this.#isShut) throw systemError('EBADF', 'fstatat')
+      return await replaceInOneTrip(this, files, needsFullSync)
+    }
   }
 
   /** To be called from within an operation. */
@@ -143,13 +151,16 @@ export class SimDirectory implements StorageDirectory {
     return this.#process.block(this.#attributeCopying(name, to, kind))
   }
 
+  /** There where the disk has trips, as with the native addon. */
+  replaceFiles?(files: readonly FileReplacement[], needsFullSync: boolean): Promise<ReplaceOutcome[]>
+
   sync(): Promise<boolean> {
-    if (this.#description.isClosed) return Promise.reject(systemError('EBADF', 'fsync'))
+    if (this.#isShut) return Promise.reject(systemError('EBADF', 'fsync'))
     return this.#process.issue(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
   syncSync(): boolean {
-    if (this.#description.isClosed) throw systemError('EBADF', 'fsync')
+    if (this.#isShut) throw systemError('EBADF', 'fsync')
     return this.#process.block(directorySyncOperation(this.#process, this.path, this.#node))
   }
 
@@ -161,6 +172,11 @@ export class SimDirectory implements StorageDirectory {
 
   closeSync(): void {
     if (!this.#description.isClosed) this.#process.closed(this.#description)
+  }
+
+  /** The dead have nothing open, and hear of their death. */
+  get #isShut(): boolean {
+    return this.#description.isClosed && this.#process.isAlive
   }
 
   #realPathFinding(): Operation<string> {

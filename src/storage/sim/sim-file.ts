@@ -59,6 +59,10 @@ export class SimFile implements StorageFile {
     this.#block('fsync', syncOperation(this.#process, this.#description, 'sync'))
   }
 
+  directAlignment(): number {
+    return this.#process.medium.rules.sectorBytes
+  }
+
   truncate(size: number): Promise<void> {
     return this.#issue('ftruncate', this.#truncating(size))
   }

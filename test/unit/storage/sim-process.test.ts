@@ -23,6 +23,30 @@ test('what a killed process has written stays, and it can do nothing any more', 
   assert.equal(other.statSync('/a')?.size, 512)
 })
 
+// A batch of a killed process has failed with EBADF: its death had closed the directory, and that was looked at first.
+test('an open directory of a killed process can do nothing any more either, and says why', async () => {
+  const disk = new SimDisk({ oneTrip: true })
+  const storage = disk.process()
+  const directory = storage.openDirectorySync('/')
+  disk.killProcess(storage)
+  const file = { name: 'a', draft: '.a', content: fill('a'), permissions: 0o600 }
+  await assert.rejects(directory.sync(), ProcessDeathError)
+  assert.throws(() => directory.syncSync(), ProcessDeathError)
+  await assert.rejects(async () => await directory.replaceFiles?.([file], false), ProcessDeathError)
+  const other = disk.process().openDirectorySync('/')
+  assert.deepEqual(await other.replaceFiles?.([file], false), ['replaced'])
+  await assert.rejects(
+    async () =>
+      await other.replaceFiles?.(
+        Array.from({ length: 65 }, () => file),
+        false,
+      ),
+    RangeError,
+  )
+  other.closeSync()
+  await assert.rejects(async () => await other.replaceFiles?.([file], false), { code: 'EBADF' })
+})
+
 test('calls under way are rejected when their process is killed, and some take effect later all the same', async () => {
   const found = new Set<string>()
   for (let seed = 1; seed <= 100; seed += 1) {
