@@ -41,10 +41,13 @@ if (names.length === 0) {
   process.exit(1)
 }
 
+// More than the cores that CI has: some wait for disks, and for processes of their own.
+const AT_A_TIME = 3
+
 run(names.filter(isSwarm), 1)
 run(
   names.filter((name) => !isSwarm(name) && !isForEachEngine(name)),
-  2,
+  AT_A_TIME,
 )
 const forEachEngine = names.filter(isForEachEngine)
 if (forEachEngine.length > 0) {
@@ -55,7 +58,7 @@ if (forEachEngine.length > 0) {
 function runWith(engine, files) {
   const reason = whyNot(engine)
   console.log(`\nWith FSYS_ENGINE=${engine}: ${reason ?? `${files.length} files of tests`}`)
-  if (reason === undefined) run(files, 2, { FSYS_ENGINE: engine })
+  if (reason === undefined) run(files, AT_A_TIME, { FSYS_ENGINE: engine })
   else if (process.env.FSYS_ENGINE || process.env.FSYS_TESTS_MUST_RUN === '1') process.exitCode = 1
 }
 

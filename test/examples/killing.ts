@@ -9,7 +9,7 @@ import { Random } from '#src/storage/sim/random.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 /** How often a program is killed. More, for a night: FSYS_EXAMPLE_KILLS=1000. */
-export const KILLS: number = Number(process.env['FSYS_EXAMPLE_KILLS'] ?? 10)
+export const KILLS: number = Number(process.env['FSYS_EXAMPLE_KILLS'] ?? 6)
 
 /** When chance strikes: it is printed with each failure. What a process does until then, nobody can repeat. */
 export const seed: number = Date.now() % 2 ** 31

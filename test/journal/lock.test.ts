@@ -635,7 +635,7 @@ suite('races', () => {
 
 const RACERS = 8
 const ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 20)
-const KILLING_ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 4)
+const KILLING_ROUNDS = Number(process.env['FSYS_TEST_ROUNDS'] ?? 2)
 
 function attempt<Value>(work: () => Value): Promise<Value> {
   return new Promise((resolve) => {
