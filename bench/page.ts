@@ -5,12 +5,21 @@ import { describeVerdict, figure, renderLeftOut, renderRows, renderVerdicts } fr
 import type { Results, WorkloadResult } from './results.js'
 import { type Miss, type Verdict, missed } from './verdicts.js'
 
+/** Parts of the bench that were run in another place, on another file system for instance. */
+export interface Beside {
+  /** Of its file in `bench/results/beside`. */
+  readonly name: string
+  readonly results: Results
+  readonly verdicts: readonly Verdict[]
+}
+
 /** The page of one run. `name` is that of its file in `bench/results`. */
 export function renderPage(
   results: Results,
   verdicts: readonly Verdict[],
   charts: ReadonlyMap<string, Chart>,
   name: string,
+  beside: readonly Beside[],
 ): string {
   const { machine, rounds, begun, commit, workloads } = results
   const served = new Set(workloads.flatMap(({ rows }) => rows.flatMap((row) => row.served ?? [])))
@@ -28,6 +37,7 @@ export function renderPage(
     '',
     ...summary(verdicts),
     '',
+    ...(beside.length === 0 ? [] : elsewhere(beside)),
     ...method(rounds, name),
     '',
     ...workloads.flatMap((result) => section(result, verdicts, charts.get(result.id))),
@@ -52,6 +62,28 @@ function summary(verdicts: readonly Verdict[]): string[] {
       return `- **${failure.goal.workload}**, ${describeVerdict(failure)}: ${byHowMuch(failure)}. ${reason}`
     }),
   ]
+}
+
+function elsewhere(beside: readonly Beside[]): string[] {
+  const lines = ['## Elsewhere', '', 'Parts of it, run in other places: what a sync costs differs most.', '']
+  for (const { name, results, verdicts } of beside) {
+    const judged = verdicts.filter((verdict) => 'found' in verdict)
+    lines.push(
+      `### ${name}`,
+      '',
+      `${results.rounds} rounds of ${results.workloads.map(({ id }) => id).join(' and ')}, begun ${results.begun.slice(0, 16).replace('T', ' ')} UTC. ${judged.length - missed(verdicts).length} of ${judged.length} goals are met.`,
+      '',
+      ...results.machine.map((line) => `- ${line}`),
+      '',
+      ...details('The goals', renderVerdicts(verdicts)),
+      '',
+      ...results.workloads.flatMap((result) => [
+        ...details(`${result.id}: ${result.title}; ${result.metric.unit}`, renderRows(result)),
+        '',
+      ]),
+    )
+  }
+  return lines
 }
 
 function byHowMuch({ goal, found }: Miss): string {

@@ -48,6 +48,7 @@ test('the page has machine, goals, misses with their size, charts for both theme
     verdicts,
     new Map([['W2', { name: 'w2', alternative: 'Title of W2' }]]),
     '2026-01-02',
+    [{ name: 'another disk', results: { ...results, machine: ['another CPU'] }, verdicts }],
   )
   for (const text of [
     '- a CPU',
@@ -59,6 +60,8 @@ test('the page has machine, goals, misses with their size, charts for both theme
     'srcset="charts/w2-dark.svg"',
     'src="charts/w2-light.svg"',
     'bench/results/2026-01-02.json',
+    '### another disk',
+    '- another CPU',
   ]) {
     ok(page.includes(text), `the page does not say ${text}`)
   }
