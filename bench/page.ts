@@ -77,11 +77,10 @@ function elsewhere(beside: readonly Beside[]): string[] {
       '',
       ...details('The goals', renderVerdicts(verdicts)),
       '',
-      ...results.workloads.flatMap((result) => [
-        ...details(`${result.id}: ${result.title}; ${result.metric.unit}`, renderRows(result)),
-        '',
-      ]),
     )
+    for (const result of results.workloads) {
+      lines.push(...details(`${result.id}: ${result.title}; ${result.metric.unit}`, renderRows(result)), '')
+    }
   }
   return lines
 }
