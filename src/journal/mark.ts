@@ -47,13 +47,14 @@ const summed = scratch.subarray(0, SUMMED_BYTES)
 const view = new DataView(scratch.buffer, scratch.byteOffset, SLOT_BYTES)
 
 export function encodeMark(mark: Mark): Buffer {
-  scratch.fill(0)
   MARK_MAGIC.copy(scratch, 0)
   view.setBigUint64(8, BigInt(mark.sequence), true)
   view.setBigUint64(16, mark.inode, true)
   view.setBigInt64(24, mark.birthTime, true)
   view.setBigUint64(32, BigInt(mark.gapFreeLsn), true)
   view.setBigUint64(40, BigInt(mark.durableLsn), true)
+  view.setBigUint64(48, 0n)
+  view.setUint32(56, 0)
   view.setUint32(SUMMED_BYTES, crc32c(summed), true)
   return Buffer.from(scratch)
 }
