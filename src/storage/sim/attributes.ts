@@ -1,14 +1,14 @@
 import type { AttributeKind } from '../storage.js'
 import type { Fate } from './fate.js'
-import { EPOCH_US, type Identity } from './inode-table.js'
+import { type Identity, timeAt } from './inode-table.js'
 
-/** What is said of a file or a directory besides its content. Times in microseconds since 1970. */
+/** What is said of a file or a directory besides its content. Times in nanoseconds since 1970, in whole microseconds. */
 export interface Attributes {
   readonly permissions: number
   readonly user: number
   readonly group: number
-  readonly accessUs: number
-  readonly modificationUs: number
+  readonly accessTime: bigint
+  readonly modificationTime: bigint
   /** Extended ones by their names. An access control list is one of them, and nothing more: nobody is kept out by it. */
   readonly extended: ReadonlyMap<string, string>
 }
@@ -23,13 +23,13 @@ const NONE: ReadonlyMap<string, string> = new Map()
 export const SIM_USER = 1000
 export const SIM_GROUP = 1000
 
-export function initialAttributes(permissions: number, { bornUs }: Identity): Attributes {
+export function initialAttributes(permissions: number, { bornAt }: Identity): Attributes {
   return {
     permissions,
     user: SIM_USER,
     group: SIM_GROUP,
-    accessUs: bornUs,
-    modificationUs: bornUs,
+    accessTime: bornAt,
+    modificationTime: bornAt,
     extended: NONE,
   }
 }
@@ -82,8 +82,8 @@ export class AttributeStore {
   /** The content has changed. What a power cut leaves of that time is nobody's concern: it goes with the rest. */
   touch(nowMs: number): void {
     // Spelled out: spreading costs twenty times as much, and every write does this.
-    const { permissions, user, group, accessUs, extended } = this.#now
-    this.#now = { permissions, user, group, accessUs, modificationUs: EPOCH_US + Math.floor(nowMs * 1000), extended }
+    const { permissions, user, group, accessTime, extended } = this.#now
+    this.#now = { permissions, user, group, accessTime, modificationTime: timeAt(nowMs), extended }
   }
 
   /** Takes them as they are for durable ones. */
@@ -97,9 +97,9 @@ export class AttributeStore {
   }
 
   /** From the beginning, durably. */
-  become(attributes: Partial<Attributes>): void {
-    this.#now = { ...this.#now, ...attributes }
-    this.#durable = this.#now
+  become(attributes: Attributes): void {
+    this.#now = attributes
+    this.#durable = attributes
     this.#isChanged = false
   }
 }

@@ -1,4 +1,4 @@
-import { AttributeStore, initialAttributes } from './attributes.js'
+import { AttributeStore, type Attributes, initialAttributes } from './attributes.js'
 import type { Fate } from './fate.js'
 import type { FileNode } from './file-node.js'
 import type { Identity } from './inode-table.js'
@@ -41,16 +41,20 @@ export class DirectoryNode {
   parent: DirectoryNode | undefined
   /** Removed: nothing more can be made in it. */
   isRemoved = false
-  readonly #names: Map<string, Node> = new Map()
-  readonly #durable: Map<string, Node> = new Map()
+  #names: Map<string, Node> = new Map()
+  #durable: Map<string, Node> = new Map()
   readonly #moves: Move[] = []
   /** How many moves there were before those that wait. */
   #persisted = 0
 
-  constructor(identity: Identity, parent: DirectoryNode | undefined, permissions = 0o700) {
+  constructor(
+    identity: Identity,
+    parent: DirectoryNode | undefined,
+    attributes: Attributes = initialAttributes(0o700, identity),
+  ) {
     this.identity = identity
     this.parent = parent
-    this.attributes = new AttributeStore(initialAttributes(permissions, identity))
+    this.attributes = new AttributeStore(attributes)
   }
 
   get size(): number {
@@ -134,16 +138,13 @@ export class DirectoryNode {
     fates: Fates,
     survivorOf: (node: Node, parent: DirectoryNode) => Node,
   ): DirectoryNode {
-    const copy = new DirectoryNode(this.identity, parent)
-    copy.attributes.become(this.attributes.now)
+    const copy = new DirectoryNode(this.identity, parent, this.attributes.now)
     const names = new Map(this.#durable)
     const survivors = this.#decide(fates) - this.#persisted
     for (const { entries } of this.#moves.slice(0, survivors)) apply(names, entries)
-    for (const [name, node] of names) {
-      const survivor = survivorOf(node, copy)
-      copy.#names.set(name, survivor)
-      copy.#durable.set(name, survivor)
-    }
+    for (const [name, node] of names) names.set(name, survivorOf(node, copy))
+    copy.#names = names
+    copy.#durable = new Map(names)
     return copy
   }
 }

@@ -1,4 +1,4 @@
-import { AttributeStore, initialAttributes } from './attributes.js'
+import { AttributeStore, type Attributes } from './attributes.js'
 import type { DirectoryNode } from './directory-node.js'
 import { fateBy, type Fate } from './fate.js'
 import type { FileDescription } from './file-description.js'
@@ -27,8 +27,8 @@ export class FileNode {
   /** The only directory that has ever held a name of the file; undefined once there were two. */
   home: DirectoryNode | undefined
   readonly #medium: Medium
-  #cached = new SparseBytes()
-  #durable = new SparseBytes()
+  #cached: SparseBytes
+  #durable: SparseBytes
   #changes: Change[] = []
   /** Pages that are set aside; those with memory can be among them. */
   #reserved = new PageRanges()
@@ -36,10 +36,13 @@ export class FileNode {
   #errors = 0
   #isErrorSeen = true
 
-  constructor(medium: Medium, identity: Identity, permissions: number) {
+  /** A file whose content and attributes are durable. */
+  constructor(medium: Medium, identity: Identity, attributes: Attributes, content: SparseBytes = new SparseBytes()) {
     this.#medium = medium
     this.identity = identity
-    this.attributes = new AttributeStore(initialAttributes(permissions, identity))
+    this.attributes = new AttributeStore(attributes)
+    this.#durable = content
+    this.#cached = content.clone()
   }
 
   get permissions(): number {
@@ -67,7 +70,7 @@ export class FileNode {
 
   read(target: Uint8Array, position: number): number {
     const length = Math.max(0, Math.min(target.length, this.size - position))
-    this.#cached.copyTo(length === target.length ? target : target.subarray(0, length), position)
+    this.#cached.copyTo(target, position, 0, length)
     return length
   }
 
@@ -203,13 +206,13 @@ export class FileNode {
 
   /** The file as it is after a power cut. */
   survivor(medium: Medium, fate: Fate): FileNode {
-    const copy = new FileNode(medium, this.identity, 0)
-    copy.attributes.become(this.attributes.survivor(fate))
+    const attributes = this.attributes.survivor(fate)
     const changes = this.#changes
-    if (changes.length === 0) copy.#durable = this.#durable.clone()
-    else copy.#durable = survivingContent(this.#durable, changes, fate.ofFile(), medium.rules)
-    copy.#cached = copy.#durable.clone()
-    return copy
+    const content =
+      changes.length === 0
+        ? this.#durable.clone()
+        : survivingContent(this.#durable, changes, fate.ofFile(), medium.rules)
+    return new FileNode(medium, this.identity, attributes, content)
   }
 
   /** The sectors from `start` on, as they are when the bytes have been written. */
@@ -219,9 +222,9 @@ export class FileNode {
     const over = (before + length) % sectorBytes
     const after = over === 0 ? 0 : sectorBytes - over
     const image = allocate(before + length + after)
-    if (before > 0) this.#cached.copyTo(image.subarray(0, before), start)
+    if (before > 0) this.#cached.copyTo(image, start, 0, before)
     image.set(bytes, before)
-    if (after > 0) this.#cached.copyTo(image.subarray(before + length), position + length)
+    if (after > 0) this.#cached.copyTo(image, position + length, before + length)
     return image
   }
 

@@ -6,12 +6,21 @@ export interface Identity {
   readonly inode: bigint
   /** Nanoseconds since 1970; 0 where the file system does not keep it. */
   readonly birthTime: bigint
-  /** The same in microseconds, also where it does not: numbers do not reach further. */
-  readonly bornUs: number
+  /** The same, also where it does not. */
+  readonly bornAt: bigint
 }
 
 // Any beginning will do; this one is in 2024.
-export const EPOCH_US = 1_717_000_000_000_000
+const EPOCH_US = 1_717_000_000_000_000
+
+/** A moment of simulated time, in nanoseconds since 1970. Microseconds are as far as numbers reach. */
+export function timeAt(nowMs: number): bigint {
+  return BigInt(microsecondsAt(nowMs)) * 1000n
+}
+
+function microsecondsAt(nowMs: number): number {
+  return EPOCH_US + Math.floor(nowMs * 1000)
+}
 
 // The first numbers belong to the file system itself.
 const FIRST_INODE = 11
@@ -28,9 +37,10 @@ export class InodeTable {
   }
 
   create(home: DirectoryNode | undefined): Identity {
-    this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, EPOCH_US + Math.floor(this.#medium.now() * 1000))
-    const birthTime = this.#medium.rules.birthTimes ? BigInt(this.#lastBirthUs) * 1000n : 0n
-    return { inode: this.#reuse(home) ?? BigInt(this.#next++), birthTime, bornUs: this.#lastBirthUs }
+    this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, microsecondsAt(this.#medium.now()))
+    const bornAt = BigInt(this.#lastBirthUs) * 1000n
+    const birthTime = this.#medium.rules.birthTimes ? bornAt : 0n
+    return { inode: this.#reuse(home) ?? BigInt(this.#next++), birthTime, bornAt }
   }
 
   /**

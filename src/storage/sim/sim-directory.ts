@@ -13,12 +13,12 @@ import { ACCESS_LIST, DEFAULT_LIST, givenAttributes } from './attributes.js'
 import type { DirectoryNode, Node } from './directory-node.js'
 import { FileDescription } from './file-description.js'
 import { directorySyncOperation } from './file-effects.js'
+import type { NameAt } from './look-up.js'
 import { type Operation, type OperationKind, plainOperation } from './operation.js'
 import { replaceInOneTrip } from './replace-trip.js'
 import { systemError } from './sim-errors.js'
 import { factsOf, SimFile } from './sim-file.js'
 import type { SimProcess } from './sim-process.js'
-import type { NameAt } from './tree.js'
 
 /** An open directory of a simulated process. */
 export class SimDirectory implements StorageDirectory {

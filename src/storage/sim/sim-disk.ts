@@ -150,12 +150,14 @@ export class SimDisk {
 
   /** Changes who may do what with a file or a directory, durably: processes are its owner, and not root. */
   setPermissions(path: string, permissions: number): void {
-    this.#machine.tree.attributesAt(path).become({ permissions })
+    const attributes = this.#machine.tree.attributesAt(path)
+    attributes.become({ ...attributes.now, permissions })
   }
 
   /** Puts a file or a directory into a group, durably. Processes may put theirs into any. */
   setGroup(path: string, group: number): void {
-    this.#machine.tree.attributesAt(path).become({ group })
+    const attributes = this.#machine.tree.attributesAt(path)
+    attributes.become({ ...attributes.now, group })
   }
 
   /**
@@ -168,7 +170,7 @@ export class SimDisk {
     const extended = new Map(attributes.now.extended)
     if (value === undefined) extended.delete(name)
     else extended.set(name, value)
-    attributes.become({ extended })
+    attributes.become({ ...attributes.now, extended })
   }
 
   /** The extended attributes of a file or a directory, without an operation. */

@@ -335,7 +335,7 @@ const CLOSE = new PlainEffect<void>('close', ({ caller, description }) => {
 /** What `stat` says of it. */
 export function factsOf(process: SimProcess, node: Node): FileFacts {
   const { kind, identity } = node
-  const { permissions, user, group, accessUs, modificationUs } =
+  const { permissions, user, group, accessTime, modificationTime } =
     kind === 'link' ? initialAttributes(0o777, identity) : node.attributes.now
   return {
     isFile: kind === 'file',
@@ -345,8 +345,8 @@ export function factsOf(process: SimProcess, node: Node): FileFacts {
     permissions,
     user,
     group,
-    accessTime: BigInt(accessUs) * 1000n,
-    modificationTime: BigInt(modificationUs) * 1000n,
+    accessTime,
+    modificationTime,
     links: kind === 'directory' ? 1 : node.links,
     device: process.device,
     inode: identity.inode,
@@ -361,5 +361,9 @@ function sourceOf(file: StorageFile): FileDescription {
 }
 
 function timesOf(accessTime: bigint, modificationTime: bigint): Partial<Attributes> {
-  return { accessUs: Number(accessTime / 1000n), modificationUs: Number(modificationTime / 1000n) }
+  return { accessTime: inMicroseconds(accessTime), modificationTime: inMicroseconds(modificationTime) }
+}
+
+function inMicroseconds(time: bigint): bigint {
+  return (time / 1000n) * 1000n
 }

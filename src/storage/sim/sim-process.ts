@@ -16,7 +16,8 @@ export class SimProcess {
   readonly owners: Owners
   readonly clock: Clock
   readonly #machine: Machine
-  readonly #open: Set<FileDescription> = new Set()
+  /** Few: a set of them costs more. */
+  #open: FileDescription[] = []
   #death: Crash | undefined
   #unfinished = 0
 
@@ -91,7 +92,7 @@ export class SimProcess {
   }
 
   get openFiles(): number {
-    return this.#open.size
+    return this.#open.length
   }
 
   /** One more file is to be opened: fails if there are too many. */
@@ -102,7 +103,7 @@ export class SimProcess {
   }
 
   opened(description: FileDescription): FileDescription {
-    this.#open.add(description)
+    this.#open.push(description)
     return description
   }
 
@@ -112,7 +113,8 @@ export class SimProcess {
 
   closed(description: FileDescription): void {
     description.isClosed = true
-    this.#open.delete(description)
+    const place = this.#open.indexOf(description)
+    if (place >= 0) this.#open.splice(place, 1)
     const { node } = description
     if (node.kind !== 'file') return
     if (node.lockHolder === description) node.lockHolder = undefined
@@ -167,7 +169,9 @@ export class SimProcess {
   /** The last thing a process does: its calls hold its files open. */
   #closeAll(): void {
     if (!this.isGone) return
-    for (const description of this.#open) this.closed(description)
+    const open = this.#open
+    this.#open = []
+    for (const description of open) this.closed(description)
   }
 }
 

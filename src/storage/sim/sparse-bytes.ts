@@ -10,15 +10,14 @@ export class SparseBytes {
   #size: number
   /** Of each page that has memory its first bytes; the others are zeros. */
   #pages: Map<number, Uint8Array>
-  /** A clone has the same list of them, which is copied before it changes. */
-  #isListShared: boolean
+  /** Others have the same list of them, which is copied before it changes. */
+  #isListShared = true
   /** Pages that nobody else has: the others are copied before they change. */
   #own: Set<number> | undefined
 
   constructor(original?: SparseBytes) {
     this.#size = original?.size ?? 0
-    this.#pages = original === undefined ? new Map() : original.#pages
-    this.#isListShared = original !== undefined
+    this.#pages = original === undefined ? NO_PAGES : original.#pages
   }
 
   get size(): number {
@@ -39,16 +38,16 @@ export class SparseBytes {
     return this.#pages.has(index)
   }
 
-  /** Fills `target` from `position` on, past the end with zeros. */
-  copyTo(target: Uint8Array, position: number): void {
-    for (let done = 0; done < target.length;) {
-      const start = (position + done) % PAGE_BYTES
-      const count = Math.min(PAGE_BYTES - start, target.length - done)
-      const page = this.#pages.get((position + done - start) / PAGE_BYTES)
+  /** Fills `target`, between `from` and `to`, with the bytes from `position` on, and with zeros past the end. */
+  copyTo(target: Uint8Array, position: number, from = 0, to: number = target.length): void {
+    for (let at = from; at < to;) {
+      const start = (position + at - from) % PAGE_BYTES
+      const count = Math.min(PAGE_BYTES - start, to - at)
+      const page = this.#pages.get((position + at - from - start) / PAGE_BYTES)
       const stop = Math.min(start + count, page?.length ?? 0)
-      if (page && start < stop) target.set(page.subarray(start, stop), done)
-      if (stop < start + count) target.fill(0, done + Math.max(0, stop - start), done + count)
-      done += count
+      if (page && start < stop) target.set(stop - start === page.length ? page : page.subarray(start, stop), at)
+      if (stop < start + count) target.fill(0, at + Math.max(0, stop - start), at + count)
+      at += count
     }
   }
 
@@ -125,6 +124,9 @@ export class SparseBytes {
     return this.#pages
   }
 }
+
+/** Of all that is empty. */
+const NO_PAGES: Map<number, Uint8Array> = new Map()
 
 /** Most files are small, and pages are copied often. */
 function roundUp(length: number): number {

@@ -1,39 +1,12 @@
 import type { OpenMode } from '../storage.js'
-import { type AttributeStore, inheritedAttributes } from './attributes.js'
+import { type AttributeStore, inheritedAttributes, initialAttributes } from './attributes.js'
 import { DirectoryNode, LinkNode, type Node } from './directory-node.js'
 import { type Fate, fateBy } from './fate.js'
 import { FileNode } from './file-node.js'
 import { InodeTable } from './inode-table.js'
+import { type Call, failure, find, type NameAt, type Place, shown, type Target } from './look-up.js'
 import type { Medium } from './medium.js'
-import { systemError } from './sim-errors.js'
 import { PAGE_BYTES } from './sparse-bytes.js'
-
-/** What a call names for its errors. */
-interface Call {
-  readonly syscall: string
-  readonly path: string
-  readonly to?: string
-}
-
-/** A name in a directory that is open; no link is followed. The path is for errors. */
-export interface NameAt {
-  readonly directory: DirectoryNode
-  readonly name: string
-  readonly path: string
-}
-
-type Target = string | NameAt
-
-/** Where a path leads: to a node, or to a place in a directory where there is none yet. */
-interface Place {
-  readonly directory: DirectoryNode
-  readonly name: string
-  readonly node: Node | undefined
-}
-
-// As on Linux.
-const LINKS_MAX = 40
-const NAME_LENGTH_MAX = 255
 
 /** Names, directories and links: what the calls that take paths do, with the errors that Linux has for them. */
 export class Tree {
@@ -49,7 +22,7 @@ export class Tree {
 
   open(target: Target, mode: OpenMode, permissions: number): FileNode | DirectoryNode {
     const call = { syscall: 'open', path: shown(target) }
-    const place = this.#find(call, target, mode !== 'create')
+    const place = find(this.#root, call, target, mode !== 'create')
     const { node } = place
     if (node === undefined) {
       if (mode !== 'create' && mode !== 'replace') throw failure('ENOENT', call)
@@ -68,7 +41,7 @@ export class Tree {
 
   stat(path: string): FileNode | DirectoryNode | undefined {
     try {
-      const { node } = this.#find({ syscall: 'stat', path }, path, true)
+      const { node } = find(this.#root, { syscall: 'stat', path }, path, true)
       return node?.kind === 'link' ? undefined : node
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -79,12 +52,12 @@ export class Tree {
 
   /** What is at the name itself, a link or anything. */
   statAt(target: NameAt): Node | undefined {
-    return this.#find({ syscall: 'lstat', path: target.path }, target, false).node
+    return find(this.#root, { syscall: 'lstat', path: target.path }, target, false).node
   }
 
   readLink(target: NameAt): string {
     const call = { syscall: 'readlink', path: target.path }
-    const { node } = this.#find(call, target, false)
+    const { node } = find(this.#root, call, target, false)
     if (node === undefined) throw failure('ENOENT', call)
     if (node.kind !== 'link') throw failure('EINVAL', call)
     return node.target
@@ -92,7 +65,7 @@ export class Tree {
 
   realPath(path: string): string {
     const call = { syscall: 'realpath', path }
-    const { directory, name, node } = this.#find(call, path, true)
+    const { directory, name, node } = find(this.#root, call, path, true)
     if (node === undefined) throw failure('ENOENT', call)
     if (node.kind === 'directory') return this.pathOf(node)
     const above = this.pathOf(directory)
@@ -126,8 +99,8 @@ export class Tree {
 
   rename(from: Target, to: Target): void {
     const call = { syscall: 'rename', path: shown(from), to: shown(to) }
-    const source = this.#find(call, from, false)
-    const target = this.#find(call, to, false)
+    const source = find(this.#root, call, from, false)
+    const target = find(this.#root, call, to, false)
     const node = source.node
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, source.directory)
@@ -153,9 +126,9 @@ export class Tree {
   /** False if there is something at `to`. */
   link(from: string, to: string): boolean {
     const call = { syscall: 'link', path: from, to }
-    const { node } = this.#find(call, from, false)
+    const { node } = find(this.#root, call, from, false)
     if (node === undefined) throw failure('ENOENT', call)
-    const target = this.#find(call, to, false)
+    const target = find(this.#root, call, to, false)
     if (target.node) return false
     this.#mustBeWritable(call, target.directory)
     if (node.kind === 'directory') throw failure('EPERM', call)
@@ -167,7 +140,7 @@ export class Tree {
 
   unlink(target: Target): void {
     const call = { syscall: 'unlink', path: shown(target) }
-    const { directory, name, node } = this.#find(call, target, false)
+    const { directory, name, node } = find(this.#root, call, target, false)
     if (node === undefined) throw failure('ENOENT', call)
     this.#mustBeWritable(call, directory)
     if (node.kind === 'directory') throw failure('EISDIR', call)
@@ -178,7 +151,7 @@ export class Tree {
   /** What is said of a file or a directory. */
   attributesAt(path: string): AttributeStore {
     const call = { syscall: 'stat', path }
-    const { node } = this.#find(call, path, true)
+    const { node } = find(this.#root, call, path, true)
     if (node === undefined || node.kind === 'link') throw failure('ENOENT', call)
     return node.attributes
   }
@@ -186,16 +159,20 @@ export class Tree {
   makeDirectory(target: Target, permissions?: number): void {
     const call = { syscall: 'mkdir', path: shown(target) }
     const plain = typeof target === 'string' ? target.replace(/\/+$/, '') : target
-    const { directory, name, node } = this.#find(call, plain, false)
+    const { directory, name, node } = find(this.#root, call, plain, false)
     if (node) throw failure('EEXIST', call)
     this.#mustBeWritable(call, directory)
-    const bits = permissions === undefined ? undefined : permissions & ~this.#medium.rules.umask
-    directory.change([[name, new DirectoryNode(this.#inodes.create(undefined), directory, bits)]])
+    const identity = this.#inodes.create(undefined)
+    const attributes = initialAttributes(
+      permissions === undefined ? 0o700 : permissions & ~this.#medium.rules.umask,
+      identity,
+    )
+    directory.change([[name, new DirectoryNode(identity, directory, attributes)]])
   }
 
   removeDirectory(target: Target): void {
     const call = { syscall: 'rmdir', path: shown(target) }
-    const { directory, name, node } = this.#find(call, target, false)
+    const { directory, name, node } = find(this.#root, call, target, false)
     if (node === undefined) throw failure('ENOENT', call)
     if (name === '.') throw failure(node === this.#root ? 'EBUSY' : 'EINVAL', call)
     this.#mustBeWritable(call, directory)
@@ -215,7 +192,7 @@ export class Tree {
   /** Makes a symbolic link, and its name durable. */
   symlink(target: string, path: string): void {
     const call = { syscall: 'symlink', path: target, to: path }
-    const { directory, name, node } = this.#find(call, path, false)
+    const { directory, name, node } = find(this.#root, call, path, false)
     if (node) throw failure('EEXIST', call)
     const link = new LinkNode(this.#inodes.create(undefined), target)
     link.links = 1
@@ -244,8 +221,8 @@ export class Tree {
     const { unsyncedData, unsyncedSizes, unsyncedNames } = this.#medium.rules
     if (unsyncedData === 'all' || unsyncedSizes === 'all' || unsyncedNames === 'all') return undefined
     let node: Node | undefined = this.#root
-    for (const part of partsOf(path)) {
-      if (node?.kind !== 'directory' || part === '..' || part === '.') return undefined
+    for (const part of path.split('/').slice(1)) {
+      if (node?.kind !== 'directory' || part === '' || part === '.' || part === '..') return undefined
       node = node.durable(part)
     }
     return node?.kind === 'file' ? node.durableImage() : undefined
@@ -277,8 +254,9 @@ export class Tree {
   }
 
   #createFile({ directory, name }: Place, permissions: number): FileNode {
-    const file = new FileNode(this.#medium, this.#inodes.create(directory), permissions & ~this.#medium.rules.umask)
-    file.attributes.become(inheritedAttributes(file.attributes.now, directory.attributes.now))
+    const identity = this.#inodes.create(directory)
+    const initial = initialAttributes(permissions & ~this.#medium.rules.umask, identity)
+    const file = new FileNode(this.#medium, identity, inheritedAttributes(initial, directory.attributes.now))
     file.links = 1
     file.home = directory
     directory.change([[name, file]])
@@ -301,81 +279,11 @@ export class Tree {
   }
 
   #directory(call: Call, target: Target): DirectoryNode {
-    const { node } = this.#find(call, target, true)
+    const { node } = find(this.#root, call, target, true)
     if (node === undefined) throw failure('ENOENT', call)
     if (node.kind !== 'directory') throw failure('ENOTDIR', call)
     return node
   }
-
-  /** Walks a path; symbolic links on the way are followed, one at its end if asked for. */
-  #find(call: Call, target: Target, isEndFollowed: boolean): Place {
-    return typeof target === 'string' ? this.#walk(call, target, isEndFollowed) : lookUp(call, target)
-  }
-
-  #walk(call: Call, path: string, isEndFollowed: boolean): Place {
-    if (path === '') throw failure('ENOENT', call)
-    let parts = partsOf(path)
-    let directory = this.#root
-    let name = '.'
-    let node: Node | undefined = this.#root
-    let links = 0
-    for (let index = 0; index < parts.length; index += 1) {
-      const part = parts[index] as string
-      if (node === undefined) throw failure('ENOENT', call)
-      if (node.kind !== 'directory') throw failure('ENOTDIR', call)
-      if (part === '.') continue
-      directory = node
-      name = part
-      if (part === '..') {
-        node = directory = node.parent ?? node
-        name = '.'
-        continue
-      }
-      if (part.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
-      node = directory.get(part)
-      if (node?.kind !== 'link' || (!isEndFollowed && index === parts.length - 1)) continue
-      links += 1
-      if (links > LINKS_MAX) throw failure('ELOOP', call)
-      parts = [...partsOf(node.target), ...parts.slice(index + 1)]
-      index = -1
-      node = directory = node.target.startsWith('/') ? this.#root : directory
-      name = '.'
-    }
-    return { directory, name, node }
-  }
-}
-
-function lookUp(call: Call, { directory, name }: NameAt): Place {
-  if (name === '.') return { directory, name, node: directory }
-  if (directory.isRemoved) throw failure('ENOENT', call)
-  if (name.length > NAME_LENGTH_MAX) throw failure('ENAMETOOLONG', call)
-  return { directory, name, node: directory.get(name) }
-}
-
-function shown(target: Target): string {
-  return typeof target === 'string' ? target : target.path
-}
-
-/** Paths come again and again. */
-const knownParts = new Map<string, readonly string[]>()
-const KNOWN_PARTS_MAX = 1000
-
-/** What a path is made of, without what leads nowhere; but a slash or a dot at its end asks for a directory. */
-function partsOf(path: string): readonly string[] {
-  let parts = knownParts.get(path)
-  if (parts === undefined) {
-    parts = path
-      .split('/')
-      .map((part) => (part === '' ? '.' : part))
-      .filter((part, index, all) => part !== '.' || index === all.length - 1)
-    if (knownParts.size >= KNOWN_PARTS_MAX) knownParts.clear()
-    knownParts.set(path, parts)
-  }
-  return parts
-}
-
-function failure(code: string, call: Call): NodeJS.ErrnoException {
-  return systemError(code, call.syscall, call.path, call.to)
 }
 
 function isWithin(node: Node, directory: DirectoryNode): boolean {

@@ -9,7 +9,7 @@ import type { SimProcess } from './sim-process.js'
 export class TripFile extends SimFile {
   readonly #process: SimProcess
   readonly #description: FileDescription
-  readonly #unfinished = new Set<Trip>()
+  #unfinished: readonly Trip[] = []
 
   constructor(process: SimProcess, description: FileDescription) {
     super(process, description)
@@ -48,11 +48,11 @@ export class TripFile extends SimFile {
 
   async #begin(source: Uint8Array, position: number, syncs: Syncs): Promise<void> {
     const trip = this.#trip(source, position, syncs)
-    this.#unfinished.add(trip)
+    this.#unfinished = [...this.#unfinished, trip]
     try {
       await trip.run()
     } finally {
-      this.#unfinished.delete(trip)
+      this.#unfinished = this.#unfinished.filter((other) => other !== trip)
     }
   }
 
