@@ -4,11 +4,11 @@ import type { Data, StreamedData } from './handle/source.js'
 
 /** One-shot calls on a handle that this thread shares: as `createHandle()` makes it, without a root. */
 export const quick: Quick = {
-  write: (path, data, options) => shared().write(path, data, options),
+  write: async (path, data, options) => await shared().write(path, data, options),
   writeSync: (path, data, options) => shared().writeSync(path, data, options),
-  read: (path) => shared().read(path),
+  read: async (path) => await shared().read(path),
   readSync: (path) => shared().readSync(path),
-  append: (path, data, options) => shared().append(path, data, options),
+  append: async (path, data, options) => await shared().append(path, data, options),
   appendSync: (path, data, options) => shared().appendSync(path, data, options),
 }
 

@@ -1,3 +1,4 @@
+import { checkNames } from '../checks.js'
 import { invalidArgument } from '../errors.js'
 import type { BatchOptions } from './batch-options.js'
 import { runBatch } from './batch-run.js'
@@ -31,6 +32,7 @@ export abstract class BatchCalls extends DirectoryCalls {
     files: Iterable<readonly [path: Path, data: Data | StreamedData]>,
     options: BatchOptions & Pick<WriteOptions, 'mode'> = {},
   ): Promise<void> {
+    checkNames('writeBatch', options, ['mode', 'concurrency', 'grouped', 'signal'])
     const { mode, ...rest } = options
     const batch = this.batch()
     for (const [path, data] of pairsOf(files)) batch.write(path, data, mode === undefined ? {} : { mode })

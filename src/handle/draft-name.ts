@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Owner } from '../storage/storage.js'
 
 /** What the names of all drafts begin with: files that are written before they get the name that they are for. */
-export const DRAFT_PREFIX = '.fsys-draft-'
+const DRAFT_PREFIX = '.fsys-draft-'
 
 /**
  * A name for a draft that says who is writing it, so that others can tell when nobody is any more:
@@ -15,6 +15,11 @@ export const DRAFT_PREFIX = '.fsys-draft-'
 export function draftName(owner: Owner, token: string): string {
   const { host, boot, pidNamespace, pid, thread, startTime } = owner
   return `${DRAFT_PREFIX}${[digest(host), digest(boot), digest(pidNamespace), pid, thread, startTime, token].join('-')}`
+}
+
+/** Of a draft that anybody is writing, or was. */
+export function isDraftName(name: string): boolean {
+  return name.startsWith(DRAFT_PREFIX) && NAME_PATTERN.test(name)
 }
 
 /**

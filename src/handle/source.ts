@@ -60,6 +60,12 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
+/** What somebody else has made. */
+function checkIterator<Found extends Iterator<Data> | AsyncIterator<Data>>(iterator: Found): Found {
+  if (isObject(iterator) && typeof iterator.next === 'function') return iterator
+  throw invalidArgument(`${WHAT} must be iterable, and what it gives to iterate with is no iterator`)
+}
+
 /** A piece that somebody else has made. */
 function bytesOf(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return encodeText(piece, 'a piece of what is written')
@@ -98,7 +104,7 @@ class PieceSource implements ByteSource {
   readonly #pieces: Iterator<Data>
 
   constructor(pieces: Iterable<Data>) {
-    this.#pieces = pieces[Symbol.iterator]()
+    this.#pieces = checkIterator(pieces[Symbol.iterator]())
   }
 
   // oxlint-disable-next-line typescript/require-await
@@ -169,7 +175,7 @@ class AsyncSource implements ByteSource {
     this.#stream = typeof pieces.destroy === 'function' ? pieces : undefined
     // It may fail before anybody asks for its first piece. Whoever asks then hears of it.
     this.#stream?.on?.('error', () => undefined)
-    this.#pieces = pieces[Symbol.asyncIterator]()
+    this.#pieces = checkIterator(pieces[Symbol.asyncIterator]())
   }
 
   async next(): Promise<Uint8Array | undefined> {

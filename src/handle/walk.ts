@@ -1,7 +1,7 @@
 import { errnoOf } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { DirectoryEntry, Listing, StorageDirectory } from '../storage/storage.js'
-import { DRAFT_PREFIX } from './draft-name.js'
+import { isDraftName } from './draft-name.js'
 import type { Pieces } from './scan.js'
 import { checkSignal } from './source.js'
 
@@ -88,7 +88,7 @@ export class Walk<State> implements Pieces<TreeEntry> {
 
   *#visit(level: Level<State>, found: TreeEntry[]): Steps<void> {
     const entry = level.entries[level.index++] as DirectoryEntry
-    if (entry.name.startsWith(DRAFT_PREFIX)) return
+    if (isDraftName(entry.name)) return
     const path = level.prefix + entry.name
     const { isShown, below } = this.#rules.visit(level.state, entry, path)
     if (isShown) found.push({ name: entry.name, kind: entry.kind, path })

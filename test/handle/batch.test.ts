@@ -214,6 +214,9 @@ test('a batch is committed once, and checks what it is given', async (context) =
   for (const wrong of ['ab', 3, null, [['a']], ['ab']]) {
     await assert.rejects(handle.writeBatch(wrong as []), { code: 'ERR_FSYS_INVALID_ARGUMENT' }, JSON.stringify(wrong))
   }
+  for (const options of [null, 3, { mod: 0o600 }]) {
+    await assert.rejects(handle.writeBatch([], options as object), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
+  }
   await assert.rejects(handle.deleteBatch('ab'), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
   const late = handle.batch().write('b', 'b')
   handle.close()

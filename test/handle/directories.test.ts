@@ -66,6 +66,17 @@ inEveryWorld('rmdir removes an empty directory', function* (world) {
   assert.deepEqual(world.names(), ['d', 'f', 'link'])
 })
 
+inEveryWorld('what only begins as the names of drafts do is a file as any other', function* (world) {
+  const handle = world.handle({ root: world.base })
+  yield* call(handle, 'write', '.fsys-draft-of-a-letter', 'Dear')
+  const entries = yield* call(handle, 'list', '.')
+  assert.deepEqual(
+    entries.map(({ name }) => name),
+    ['.fsys-draft-of-a-letter'],
+  )
+  assert.equal(yield* call(handle, 'count', '.'), 1)
+})
+
 inEveryWorld('rmdir takes a directory for empty that holds drafts of the dead only', function* (world) {
   const handle = world.handle({ root: world.base })
   world.makeDirectory('a')

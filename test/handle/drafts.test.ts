@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { DRAFT_PREFIX, draftName, draftOwner } from '#src/handle/draft-name.js'
+import { draftName, draftOwner, isDraftName } from '#src/handle/draft-name.js'
 import { createHandle } from '#src/handle/handle.js'
 import type { Owner } from '#src/storage/storage.js'
 import { SimDisk } from '#src/testing.js'
@@ -17,7 +17,7 @@ const me: Owner = {
 
 test('a draft’s name says whose it is, to whom it concerns', () => {
   const name = draftName(me, '01234567-89ab-cdef-0123-456789abcdef')
-  assert.ok(name.startsWith(DRAFT_PREFIX) && name.length < 150)
+  assert.ok(isDraftName(name) && name.length < 150)
   assert.deepEqual(draftOwner(name, me), me)
   const other = draftOwner(name, { ...me, host: 'another host', pid: 1 })
   assert.notEqual(other?.host, 'host')
@@ -27,6 +27,7 @@ test('a draft’s name says whose it is, to whom it concerns', () => {
   assert.equal(draftOwner(draftName({ ...me, boot: 'unknown' }, 'a'), me)?.boot, 'unknown')
   for (const odd of ['a', '.fsys-draft-', '.fsys-draft-a-b-c-1-2-3-d', `${name}.old`, `x${name}`, `${name}/`]) {
     assert.equal(draftOwner(odd, me), undefined, odd)
+    assert.equal(isDraftName(odd), false, odd)
   }
 })
 

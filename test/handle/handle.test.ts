@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
@@ -150,6 +150,17 @@ test('quick writes, reads and appends', async () => {
   quick.writeSync(path, '1')
   quick.appendSync(path, '2')
   assert.equal(quick.readSync(path).toString(), '12')
+})
+
+test('quick rejects where it waits, though the environment is at fault: it used to throw before there was a promise', () => {
+  const code = `import { quick } from ${JSON.stringify(pathToFileURL(resolve('dist/index.js')).href)}
+    for (const call of [quick.write('a', ''), quick.read('a'), quick.append('a', '')]) call.catch(({ code }) => console.log(code))`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
+    encoding: 'utf8',
+    env: { ...process.env, FSYS_MODE: 'fast' },
+  })
+  assert.equal(status, 0, stderr)
+  assert.equal(stdout, 'ERR_FSYS_INVALID_ARGUMENT\n'.repeat(3))
 })
 
 test('a rename to another file system is refused as such', async (context) => {

@@ -165,6 +165,11 @@ test('bad arguments are the caller’s mistakes', async (context) => {
     await assert.rejects(handle.append(path, data as string), invalid)
     await assert.rejects(handle.writeAt(path, 0, data as string), invalid)
   }
+  for (const kind of [Symbol.iterator, Symbol.asyncIterator]) {
+    for (const iterator of [5, null, {}, { next: 1 }]) {
+      await assert.rejects(handle.write(path, { [kind]: () => iterator } as never), invalid)
+    }
+  }
   await assert.rejects(handle.write(path, 'x', { mood: 1 } as object), invalid)
   await assert.rejects(handle.write(path, 'x', { signal: 1 } as object), invalid)
   await assert.rejects(handle.append(path, 'x', { signal: AbortSignal.abort() } as object), invalid)
