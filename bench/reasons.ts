@@ -11,6 +11,10 @@ const NOT_UNDERSTOOD =
 const PROMISES =
   'The hand-written one shares one promise a group too, and keeps no frames, no checksums and no LSNs; with so many callers, the time of both goes into promises and copies.'
 const FOUR_MEGABYTES = 'A group is four megabytes, which are copied and checksummed here, and only copied there.'
+const WAITS_FOR_ROOM =
+  'The callers append faster than the disk takes their megabytes, so that `append` blocks until one of the two buffers is free: that is the delay.'
+const DISK_DECIDES =
+  'What the disk gives at the moment decides: the rounds of one contestant, of C too, differ more than the goal is missed by.'
 const TWO_IN_FLIGHT =
   'C has two writes in flight all the time, and makes neither copies nor checksums; here one thread stages, seals and starts the writes by turns.'
 const FILE_SYSTEM_COMMITS =
@@ -37,11 +41,15 @@ export const reasons: Readonly<Record<string, string>> = {
   'W3-64-64 fsys/portable/through figure >= 1.3 family:hand-written': PROMISES,
   'W3-64-1024 fsys/pool/through figure >= 1.2 family:hand-written': PROMISES,
   'W3-64-1024 fsys/pool/through figure >= 2 family:node': SONIC_BOOM,
+  'W3-64-1024 fsys/portable/through figure >= 0.8 family:hand-written': PROMISES,
   'W3-64-4096 fsys/pool/through figure >= 1.2 family:hand-written': PROMISES,
   'W3-64-4096 fsys/portable/through figure >= 0.8 family:hand-written': PROMISES,
   'W3-64-4096 fsys/pool/through figure >= 2 family:node': SONIC_BOOM,
   'W3-4096-1024 fsys/uring/through,direct figure >= 1.3 family:hand-written|family:node|family:rust|family:go':
     FOUR_MEGABYTES,
+  'W3-4096-1024 fsys/uring/through,direct loop delay <= 5': WAITS_FOR_ROOM,
+  'W6-cold fsys/pool figure <= 1.2 c': DISK_DECIDES,
+  'W6-cold fsys/uring/direct figure <= 1.2 c': DISK_DECIDES,
   'W5 fsys/pool/pipelined,direct figure >= 0.55 c/direct': TWO_IN_FLIGHT,
   'W5 fsys/portable/pipelined,direct figure >= 0.45 c/direct': TWO_IN_FLIGHT,
   'W7 fsys/pool/batch figure >= 3 write-file-atomic': FILE_SYSTEM_COMMITS,
