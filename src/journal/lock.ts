@@ -65,8 +65,8 @@ function isGone({ owners }: Storage, { token, owner }: LockHolder): boolean {
  * token; that one alone may replace it, after a second look. Tokens are unique, so the right to succeed one holder is
  * given once, and if its taker dies it is taken over in the same way.
  */
-export function acquireLock(storage: Storage, path: string, attempt: string): Steps<FileLock> {
-  return acquire(storage, path, path, attempt)
+export function* acquireLock(storage: Storage, path: string, attempt: string): Steps<FileLock> {
+  return yield* acquire(storage, path, path, attempt)
 }
 
 /** Somebody who wants a lock, has written down who it is, and may have to take other locks first. */

@@ -24,8 +24,7 @@ const SLOT_BYTES = 64
 const SUMMED_BYTES = 60
 const SLOT_DISTANCE_BYTES = 4096
 const MARK_READ_BYTES = SLOT_DISTANCE_BYTES + SLOT_BYTES
-/** "FSYSMARK", read as a big-endian u64. */
-const MARK_MAGIC = 0x46_53_59_53_4d_41_52_4bn
+const MARK_MAGIC = Buffer.from('FSYSMARK', 'latin1')
 /** Leaves a double room to count on from. At ten marks a second, no journal comes near it. */
 const SEQUENCE_MAX = 2 ** 52
 
@@ -48,23 +47,22 @@ const summed = scratch.subarray(0, SUMMED_BYTES)
 const view = new DataView(scratch.buffer, scratch.byteOffset, SLOT_BYTES)
 
 export function encodeMark(mark: Mark): Buffer {
-  view.setBigUint64(0, MARK_MAGIC)
+  scratch.fill(0)
+  MARK_MAGIC.copy(scratch, 0)
   view.setBigUint64(8, BigInt(mark.sequence), true)
   view.setBigUint64(16, mark.inode, true)
   view.setBigInt64(24, mark.birthTime, true)
   view.setBigUint64(32, BigInt(mark.gapFreeLsn), true)
   view.setBigUint64(40, BigInt(mark.durableLsn), true)
-  view.setBigUint64(48, 0n)
-  view.setUint32(56, 0)
   view.setUint32(SUMMED_BYTES, crc32c(summed), true)
   return Buffer.from(scratch)
 }
 
 /** What a slot says, or undefined if it is not whole, or not ours: its checksum is right, but its numbers cannot be. */
 export function decodeMark(slot: Buffer): Mark | undefined {
-  if (slot.length < SLOT_BYTES) return undefined
+  if (slot.length < SLOT_BYTES || !slot.subarray(0, 8).equals(MARK_MAGIC)) return undefined
   slot.copy(scratch, 0, 0, SLOT_BYTES)
-  if (view.getBigUint64(0) !== MARK_MAGIC || view.getUint32(SUMMED_BYTES, true) !== crc32c(summed)) return undefined
+  if (view.getUint32(SUMMED_BYTES, true) !== crc32c(summed)) return undefined
   const sequence = Number(view.getBigUint64(8, true))
   const gapFreeLsn = Number(view.getBigUint64(32, true))
   const durableLsn = Number(view.getBigUint64(40, true))

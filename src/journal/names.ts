@@ -4,7 +4,4 @@ export const markPath = (journal: string): string => `${journal}.mark`
 export const savedTailPath = (journal: string, cleanEnd: number): string => `${journal}.corrupt-${cleanEnd}`
 
 /** What stands at such a path is removed or replaced when the journal that it belongs to is made, or opened: it cannot be one itself. */
-export const isSideName = (journal: string): boolean =>
-  SIDE_NAMES.some((end) => journal.endsWith(end) && journal !== end)
-
-const SIDE_NAMES = ['.lock', '.mark', '.mark.new']
+export const isSideName = (journal: string): boolean => /.\.(?:lock|mark|mark\.new)$/u.test(journal)

@@ -1,8 +1,7 @@
 import { FileDescription } from './sim/file-description.js'
 import { directorySyncOperation } from './sim/file-effects.js'
-import { type Effect, Operation, PlainEffect, plainOperation } from './sim/operation.js'
+import { Operation, PlainEffect, plainOperation } from './sim/operation.js'
 import { SimDirectory } from './sim/sim-directory.js'
-import { systemError } from './sim/sim-errors.js'
 import { factsOf, SimFile } from './sim/sim-file.js'
 import type { SimProcess } from './sim/sim-process.js'
 import { TripFile } from './sim/trip-file.js'
@@ -149,31 +148,13 @@ const STAT = new PlainEffect<FileFacts | undefined>('stat', ({ caller, path }) =
 
 const PERMISSIONS = 0o600
 
-class OpenEffect implements Effect<StorageFile> {
-  readonly #mode: OpenMode
-  readonly #permissions: number
-
+class OpenEffect extends PlainEffect<StorageFile> {
   constructor(mode: OpenMode, permissions: number) {
-    this.#mode = mode
-    this.#permissions = permissions
+    super('open', ({ caller, path }) => {
+      caller.checkOpenFiles(path)
+      const node = caller.tree.open(path, mode, permissions)
+      const description = caller.opened(new FileDescription(node, path, mode))
+      return caller.medium.rules.oneTrip ? new TripFile(caller, description) : new SimFile(caller, description)
+    })
   }
-
-  isLong(): boolean {
-    return false
-  }
-
-  begin(): void {}
-
-  finish({ caller, path }: Operation<StorageFile>): StorageFile {
-    caller.checkOpenFiles(path)
-    const node = caller.tree.open(path, this.#mode, this.#permissions)
-    const description = caller.opened(new FileDescription(node, path, this.#mode))
-    return caller.medium.rules.oneTrip ? new TripFile(caller, description) : new SimFile(caller, description)
-  }
-
-  fail(code: string, { path }: Operation<StorageFile>): Error {
-    return systemError(code, 'open', path)
-  }
-
-  detach(): void {}
 }

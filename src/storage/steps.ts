@@ -69,17 +69,13 @@ class Call implements Iterator<Step, unknown>, Step {
     if (this.#isMade) return { done: true, value: answer }
     this.#isMade = true
     if (!isBlocking) return { done: false, value: this }
-    ANSWERED.value = this.target[twinOf(this.name)]?.(...this.values)
-    return ANSWERED
+    return { done: true, value: this.target[twinOf(this.name)]?.(...this.values) }
   }
 
   throw(error: unknown): never {
     throw error
   }
 }
-
-/** What a call that blocks has answered. `yield*` takes it out at once, so one serves all. */
-const ANSWERED: { readonly done: true; value: unknown } = { done: true, value: undefined }
 
 /** `read` to `readSync`; made once for each name. */
 const twins = new Map<string, string>()

@@ -17,19 +17,19 @@ export function referenceCrc32c(bytes: Uint8Array): number {
 
 /** The frame of a record, as it must stand in the file. */
 export function referenceFrame(payload: Uint8Array): Uint8Array {
-  const frame = Buffer.allocUnsafe(payload.length + 12)
-  frame.writeUInt32BE(0x46535901, 0)
-  frame.writeUInt32LE(payload.length, 4)
+  const frame = new Uint8Array(payload.length + 12)
+  const view = new DataView(frame.buffer)
+  view.setUint32(0, 0x46535901)
+  view.setUint32(4, payload.length, true)
   frame.set(payload, 8)
-  frame.writeUInt32LE(referenceCrc32c(frame.subarray(0, -4)), payload.length + 8)
+  view.setUint32(payload.length + 8, referenceCrc32c(frame.subarray(0, -4)), true)
   return frame
 }
 
 /** True if a whole, valid frame stands there, whatever it holds. */
 export function isReferenceFrame(bytes: Uint8Array, start: number): boolean {
-  if (bytes.length - start < 12 || bytes[start] !== 0x46) return false
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint32(start) !== 0x46535901) return false
+  if (bytes.length - start < 12 || view.getUint32(start) !== 0x46535901) return false
   const end = start + view.getUint32(start + 4, true) + 12
   return end <= bytes.length && referenceCrc32c(bytes.subarray(start, end - 4)) === view.getUint32(end - 4, true)
 }
