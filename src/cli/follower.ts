@@ -88,8 +88,7 @@ export class Follower {
     const cursor = await this.#source.walk({ from: this.#position, to, wantsLargePayloads: true })
     while (!this.#isOver && (await this.#source.advance(cursor))) {
       // After these were read, not before: if what came before them is still there, they are its continuation.
-      if (this.#guard !== undefined && !(await this.#guard.isThere(file, this.#kernel)))
-        throw this.#changed(OVERWRITTEN)
+      if (this.#guard !== undefined && !(await this.#guard.isThere(file, this.#kernel))) throw await this.#lost()
       await this.#show(cursor)
     }
     this.#noteDamage(cursor)
@@ -113,8 +112,9 @@ export class Follower {
       throw this.#changed('another file stands in its place')
     }
     const { size } = await file.stat()
-    if (size < this.#position) throw this.#changed(`it has shrunk to ${size} bytes`)
-    if (this.#guard !== undefined && !(await this.#guard.seemsThere(file))) throw this.#changed(OVERWRITTEN)
+    if (size < this.#position || (this.#guard !== undefined && !(await this.#guard.seemsThere(file)))) {
+      throw await this.#lost()
+    }
     if (this.#durableLsn === undefined) return size
     const mark = await run(readMark(nodeStorage, markPath(path), facts))
     // A mark that is not there for a moment says nothing new.
@@ -142,6 +142,13 @@ export class Follower {
     if (looks === 2) this.#io.note(`waiting at LSN ${position}: ${tailState}, which no crash explains; see fsys verify`)
   }
 
+  /** What was shown last is not there. Looks again: the file may have been cut since its size was asked for. */
+  async #lost(): Promise<FsysError> {
+    const { size } = await this.#source.file.stat()
+    if (size < this.#position) return this.#changed(`it has shrunk to ${size} bytes`)
+    return this.#changed('the record that was shown last is not there any more')
+  }
+
   #changed(what: string): FsysError {
     const { path } = this.#source
     const until = this.#position === 0 ? '' : ` while it was followed, at LSN ${this.#position}`
@@ -151,5 +158,3 @@ export class Follower {
     })
   }
 }
-
-const OVERWRITTEN = 'the record that was shown last is not there any more'
