@@ -45,6 +45,7 @@ export const reasons: Readonly<Record<string, string>> = {
   'W3-64-4096 fsys/pool/through figure >= 1.2 family:hand-written': PROMISES,
   'W3-64-4096 fsys/portable/through figure >= 0.8 family:hand-written': PROMISES,
   'W3-64-4096 fsys/pool/through figure >= 2 family:node': SONIC_BOOM,
+  'W3-4096-1024 fsys/pool/through figure >= 1 family:hand-written|family:node|family:rust|family:go': NEAR,
   'W3-4096-1024 fsys/uring/through,direct figure >= 1.3 family:hand-written|family:node|family:rust|family:go':
     FOUR_MEGABYTES,
   'W3-4096-1024 fsys/uring/through,direct loop delay <= 5': WAITS_FOR_ROOM,
