@@ -64,6 +64,13 @@ static void open_draft(int directory, bool gives_lists, struct replacement *file
   if (fchmod(draft->fd, mode) < 0) fail(file, STEP_CHMOD, -errno);
 }
 
+// The system begins to write at once, and gives all drafts their places on the disk, which it then makes durable together.
+// Where it finds no place, it may drop what was written, and say so here: a sync that comes later need not hear of that.
+static int begin_writeback(int fd) {
+  if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) == 0) return 0;
+  return errno == ENOSYS || errno == EPERM ? 0 : -errno; // the call is missing, or forbidden
+}
+
 static int sync_draft(const struct draft *draft, bool is_full) {
   if (!is_full && !draft->has_new_attributes) return sync_data(draft->fd);
   return fsync(draft->fd) == 0 ? 0 : -errno;
@@ -85,10 +92,8 @@ void replace_files(int directory, struct replacement *files, int count, const ch
     size_t written;
     if (file->result == 0) {
       int result = write_range(draft->fd, contents, (size_t)file->length, 0, WRITE_ONLY, &written);
+      if (result == 0) result = begin_writeback(draft->fd);
       if (result < 0) fail(file, STEP_WRITE, result);
-      // The system begins to write at once, and gives all of them their places on the disk, which it then makes
-      // durable together. A hint, and no more.
-      else (void)sync_file_range(draft->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     contents += file->length;
   }

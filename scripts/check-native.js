@@ -1,13 +1,21 @@
 // Checks of the native addon that take tools: what it declares of libuv, whether it compiles for every platform that is
 // shipped, its tests under AddressSanitizer and UndefinedBehaviorSanitizer, and a search for leaks.
-//
-//   npm run native:check               needs gcc, and the cross compilers that build-native.js names
-//   npm run native:check -- valgrind   searches for leaks by valgrind too, which takes minutes
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { addonArguments, nodeHeaders, warningFlags } from './native-compiler.js'
+
+const HELP = `usage: npm run native:check [-- valgrind]
+
+  valgrind  searches for leaks by valgrind too, which takes minutes
+
+It takes gcc, and the cross compilers that scripts/build-native.js names.`
+
+if (process.argv.includes('--help')) {
+  console.log(HELP)
+  process.exit()
+}
 
 const compiler = process.env.CC ?? 'gcc'
 const headers = nodeHeaders()

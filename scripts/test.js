@@ -1,8 +1,11 @@
 // Runs the compiled tests: all of them, or those whose paths hold one of the texts given. Those of journals on real disks
 // run once for each engine that is here, with FSYS_ENGINE set; what they open journals with asserts that they got it. The
 // others run once, with the engine that is chosen by itself. With FSYS_ENGINE set, those run with that engine alone.
+// At the end stands how long each part took, and once more what failed in any of them.
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 import { chooseEngine } from '../dist/platform/engine.js'
 
@@ -18,7 +21,6 @@ const ONCE = {
   'journal/registered': 'each of its tests has an engine of its own',
   'journal/stats': 'each of its tests has an engine of its own',
   'journal/tracing': 'each of its tests has an engine of its own',
-  'crash/batch-kills': 'each of its tests has an engine of its own',
   'crash/handle-': 'handles choose for themselves; where the addon makes a difference, the tests say so',
   'crash/power-cuts': 'each life has an engine of its own',
   'crash/recorder/': 'each recording has an engine of its own',
@@ -44,8 +46,12 @@ if (names.length === 0) {
 // More than the cores that CI has: some wait for disks, and for processes of their own.
 const AT_A_TIME = 3
 
-run(names.filter(isSwarm), 1)
+/** For each part: what it is called, how long it took, and what failed in it. */
+const parts = []
+
+run('what uses all cores', names.filter(isSwarm), 1)
 run(
+  'what runs once',
   names.filter((name) => !isSwarm(name) && !isForEachEngine(name)),
   AT_A_TIME,
 )
@@ -55,10 +61,12 @@ if (forEachEngine.length > 0) {
   for (const engine of forced ? [forced] : ['portable', 'pool', 'uring']) runWith(engine, forEachEngine)
 }
 
+report()
+
 function runWith(engine, files) {
   const reason = whyNot(engine)
   console.log(`\nWith FSYS_ENGINE=${engine}: ${reason ?? `${files.length} files of tests`}`)
-  if (reason === undefined) run(files, AT_A_TIME, { FSYS_ENGINE: engine })
+  if (reason === undefined) run(`FSYS_ENGINE=${engine}`, files, AT_A_TIME, { FSYS_ENGINE: engine })
   else if (process.env.FSYS_ENGINE || process.env.FSYS_TESTS_MUST_RUN === '1') process.exitCode = 1
 }
 
@@ -71,12 +79,31 @@ function whyNot(engine) {
   }
 }
 
-function run(files, concurrency, environment = {}) {
+function run(part, files, concurrency, environment = {}) {
   if (files.length === 0) return
-  const options = ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`]
+  const directory = mkdtempSync(join(tmpdir(), 'fsys-failures-'))
+  const destination = join(directory, 'failures')
+  const options = [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=./scripts/failures-reporter.js',
+    `--test-reporter-destination=${destination}`,
+  ]
+  const begin = performance.now()
   const { status } = spawnSync(process.execPath, [...options, ...files.map((name) => `build/test/${name}`)], {
     stdio: 'inherit',
     env: { ...process.env, FSYS_ENGINE: undefined, ...environment },
   })
   if (status !== 0) process.exitCode = 1
+  const seconds = (performance.now() - begin) / 1000
+  parts.push({ part, seconds, failures: readFileSync(destination, 'utf8') })
+  rmSync(directory, { recursive: true })
+}
+
+function report() {
+  console.log()
+  for (const { part, seconds } of parts) console.log(`${seconds.toFixed(1).padStart(6)} s  ${part}`)
+  for (const { part, failures } of parts) if (failures !== '') console.log(`\nFailed, ${part}:\n${failures}`)
 }

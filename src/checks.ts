@@ -28,11 +28,16 @@ function pathOf(url: URL, whose: string): string {
 
 /** Refuses options that do not exist: one that is silently ignored may be the one that a user relies on. */
 export function checkNames(caller: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument(`the options of ${caller} must be an object`)
+  checkOptions(caller, options)
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw invalidArgument(`${caller} has no option ${JSON.stringify(name)}`)
   }
+}
+
+/** Refuses what is no options object; null is none. */
+export function checkOptions(caller: string, options: object): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument(`the options of ${caller} must be an object`)
 }
 
 /** Not all that a storage must have, but what tells one from a name or a path. */

@@ -19,7 +19,10 @@ export type ErrorCode =
   | 'ERR_FSYS_NO_RECORD'
   /** The journal, the reader or the handle is closed. */
   | 'ERR_FSYS_CLOSED'
-  /** The reader is in the middle of another read; or a blocking call would have to wait for an unfinished write. */
+  /**
+   * The reader is in the middle of another read; or a blocking call would have to wait for an unfinished write; or the operating
+   * system is using what was to be changed: something is mounted there, say.
+   */
   | 'ERR_FSYS_BUSY'
   /** A write or a sync has failed, and the journal refuses further work. `cause` is that failure. */
   | 'ERR_FSYS_POISONED'
@@ -37,7 +40,10 @@ export type ErrorCode =
   | 'ERR_FSYS_TAIL_NOT_SAVED'
   /** What was read of the journal before does not stand there any more: it was cut, overwritten or replaced. */
   | 'ERR_FSYS_CHANGED'
-  /** A path leads out of the handle's root: by `..`, by being absolute, or through a symbolic link. */
+  /**
+   * A path leads out of the handle's root: by `..`, by being absolute, or through a symbolic link. Or a file beside a journal there
+   * is a link; or what was opened by its path is not what is beneath the root.
+   */
   | 'ERR_FSYS_OUTSIDE_ROOT'
   /** A name that is too long for the file system, or that Windows keeps for a device. */
   | 'ERR_FSYS_BAD_NAME'
@@ -47,6 +53,11 @@ export type ErrorCode =
   | 'ERR_FSYS_BATCH'
   /** What was to be done is done and seen by everybody, but a power cut may undo it: syncing the directory has failed. */
   | 'ERR_FSYS_UNCONFIRMED'
+  /**
+   * The draft of a file was removed before it got its name: by somebody who clears up, or with its whole directory; or by a sweep
+   * from elsewhere, after a day without a write. Nothing has changed.
+   */
+  | 'ERR_FSYS_DRAFT_LOST'
   /** There is no such file, or no such directory. */
   | 'ERR_FSYS_NOT_FOUND'
   /** What a path names, or leads through, is something else than a directory. */
@@ -55,6 +66,8 @@ export type ErrorCode =
   | 'ERR_FSYS_EXISTS'
   /** The directory is not empty. */
   | 'ERR_FSYS_NOT_EMPTY'
+  /** A directory would be moved into itself, or into something in it. */
+  | 'ERR_FSYS_INTO_ITSELF'
   /** The two paths are on different file systems. */
   | 'ERR_FSYS_CROSS_DEVICE'
   /** A directory, a pipe, a device: something that is not a regular file. */
@@ -111,6 +124,12 @@ export function outOfRange(message: string, code: ErrorCode = 'ERR_FSYS_OUT_OF_R
   return Object.assign(new RangeError(message), { code })
 }
 
+/** What a path of a handle leads to, or may lead to, is not beneath its root. */
+export function outsideRoot(path: string, why: string, cause?: unknown): FsysError {
+  const message = `the path ${JSON.stringify(path)} leads out of the root: ${why}`
+  return new FsysError('ERR_FSYS_OUTSIDE_ROOT', message, { path, cause })
+}
+
 /** Something that cannot happen did: ours. */
 export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`fsys is broken, please report it: ${what}`)
@@ -138,6 +157,8 @@ const CODE_OF_ERRNO: Readonly<Record<string, ErrorCode>> = {
   EEXIST: 'ERR_FSYS_EXISTS',
   ENOTEMPTY: 'ERR_FSYS_NOT_EMPTY',
   EXDEV: 'ERR_FSYS_CROSS_DEVICE',
+  EBUSY: 'ERR_FSYS_BUSY',
+  ETXTBSY: 'ERR_FSYS_BUSY',
   ENAMETOOLONG: 'ERR_FSYS_BAD_NAME',
   ELOOP: 'ERR_FSYS_LINKS',
   EISDIR: 'ERR_FSYS_NOT_A_FILE',

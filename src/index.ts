@@ -9,7 +9,7 @@ export { BatchError, type BatchOutcome, type FailedOperation } from './handle/ba
 export type { BatchOptions } from './handle/batch-options.js'
 export type { FindOptions, MkdirOptions, ScanOptions } from './handle/directory-options.js'
 export { type Handle, createHandle } from './handle/handle.js'
-export type { HandleCallMessage } from './handle/handle-channel.js'
+export type { HandleCallMessage, HandleSlowSyncMessage } from './handle/handle-channel.js'
 export type { CallStats, HandleStats, OperationAmount } from './handle/handle-stats.js'
 export type { HandleOptions, WriteOptions } from './handle/options.js'
 export type { Scan } from './handle/scan.js'
@@ -20,6 +20,7 @@ export type {
   JournalCloseMessage,
   JournalFlushMessage,
   JournalOpenMessage,
+  JournalRecoveryMessage,
   JournalSyncMessage,
   SlowSyncMessage,
 } from './journal/journal-channels.js'

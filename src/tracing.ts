@@ -1,4 +1,4 @@
-import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
+import { type Channel, channel as eventChannel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 
 import type { Clock } from './storage/storage.js'
 
@@ -25,6 +25,11 @@ export type Traced<Message extends TraceMessage> = TracingChannel<unknown, Fille
 /** A channel of which nobody pays for what nobody listens to: `tracing:<name>:start` and so on. */
 export function channelOf<Message extends TraceMessage>(name: string): Traced<Message> {
   return tracingChannel<unknown, Filled<Message>>(name)
+}
+
+/** A channel of single events. */
+export function plainChannelOf<Message>(name: string): Channel<unknown, Message> {
+  return eventChannel(name) as Channel<unknown, Message>
 }
 
 /**

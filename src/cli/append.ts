@@ -1,12 +1,14 @@
-import { createReadStream, openSync } from 'node:fs'
+import { createReadStream, fstatSync, openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { storageFailure } from '../errors.js'
 import { PAYLOAD_BYTES_MAX } from '../frame/frame.js'
 import type { Journal } from '../journal/journal.js'
 import { openJournal } from '../journal/open-journal.js'
 import type { Lsn } from '../lsn.js'
 import { nodeStorage } from '../storage/node-storage.js'
+import type { FileFacts } from '../storage/storage.js'
 import { type Command, type Io, defineCommand } from './command.js'
 import { Interruption } from './signals.js'
 import { refuseSameFile } from './source.js'
@@ -46,8 +48,6 @@ Exit status:
 `
 
 export const append: Command = defineCommand({
-  name: 'append',
-  summary: 'append lines, durably',
   help,
   statusOtherwise: STATUS.failed,
   options: {
@@ -93,8 +93,10 @@ export const append: Command = defineCommand({
 const READ_BYTES = 256 * 1024
 
 async function openInput(journal: string, file: string): Promise<Readable> {
-  const there = await nodeStorage.stat(journal)
+  const there = await statJournal(journal)
   if (file === '-') {
+    // Node takes one for an empty stream.
+    refuseDirectory(process.stdin.fd)
     if (there !== undefined) refuseSameFile(process.stdin.fd, there, 'standard input')
     return process.stdin
   }
@@ -104,8 +106,21 @@ async function openInput(journal: string, file: string): Promise<Readable> {
   } catch (error) {
     throw unreadableInput(error as Error)
   }
+  refuseDirectory(fd)
   if (there !== undefined) refuseSameFile(fd, there, 'the input')
   return createReadStream(file, { fd, highWaterMark: READ_BYTES })
+}
+
+async function statJournal(path: string): Promise<FileFacts | undefined> {
+  try {
+    return await nodeStorage.stat(path)
+  } catch (error) {
+    throw storageFailure(error, `cannot open journal ${quote(path)}`, { path })
+  }
+}
+
+function refuseDirectory(fd: number): void {
+  if (fstatSync(fd).isDirectory()) throw new InputError('cannot read the input: EISDIR: it is a directory')
 }
 
 function unreadableInput(cause: Error): Error {

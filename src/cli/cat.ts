@@ -38,8 +38,6 @@ Exit status:
 `
 
 export const cat: Command = defineCommand({
-  name: 'cat',
-  summary: 'print the records',
   help,
   statusOtherwise: STATUS.unreadable,
   options: {

@@ -13,9 +13,6 @@ export interface Io {
 
 /** One of the `fsys` commands. */
 export interface Command {
-  readonly name: string
-  /** One line for the list of commands. */
-  readonly summary: string
   readonly help: string
   /** The exit status for an error that does not say whose fault it is. */
   readonly statusOtherwise: number
@@ -33,10 +30,7 @@ type Config<Options extends OptionsConfig> = {
 
 type Values<Options extends OptionsConfig> = ReturnType<typeof parseArgs<Config<Options>>>['values']
 
-interface Definition<Options extends OptionsConfig> extends Pick<
-  Command,
-  'name' | 'summary' | 'help' | 'statusOtherwise'
-> {
+interface Definition<Options extends OptionsConfig> extends Pick<Command, 'help' | 'statusOtherwise'> {
   readonly options: Options
   /** What the first operand is, if it is not a journal but any path, and which one is meant if there is none. */
   readonly pathOtherwise?: string
@@ -47,10 +41,8 @@ interface Definition<Options extends OptionsConfig> extends Pick<
 
 /** A command on one journal, or on one path. `--help` is everybody's. */
 export function defineCommand<const Options extends OptionsConfig>(definition: Definition<Options>): Command {
-  const { name, summary, help, statusOtherwise, options, pathOtherwise, operandsMax = 0 } = definition
+  const { help, statusOtherwise, options, pathOtherwise, operandsMax = 0 } = definition
   return {
-    name,
-    summary,
     help,
     statusOtherwise,
     async run(args, io) {

@@ -3,7 +3,7 @@ import type { Capability, PlatformFacts } from '../platform/facts.js'
 import type { MethodChoice } from '../platform/plan.js'
 import type { Advice } from './advice.js'
 import { SYNCED_BYTES, type SyncLatency } from './sync-latency.js'
-import { chart, count, table } from './text.js'
+import { chart, count, plain, table } from './text.js'
 
 /** All that was found out. */
 export interface Diagnosed {
@@ -27,7 +27,7 @@ export interface EngineInUse {
 export function describeDiagnosis(path: string, diagnosed: Diagnosed): string {
   const { facts, latency, advice } = diagnosed
   const sections = [
-    `${path}:\n${table(placeRows(facts))}`,
+    `${plain(path)}:\n${table(placeRows(facts))}`,
     `here would be used:\n${table(choiceRows(diagnosed))}`,
     `can be had here:\n${table(capabilityRows(facts))}`,
     describeLatency(latency),

@@ -33,8 +33,6 @@ Exit status:
 `
 
 export const doctor: Command = defineCommand({
-  name: 'doctor',
-  summary: 'what a disk does with a sync, and what serves best there',
   help,
   statusOtherwise: STATUS.failed,
   pathOtherwise: '.',

@@ -1,28 +1,19 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 
-import { append } from './append.js'
-import { cat } from './cat.js'
 import type { Command } from './command.js'
-import { doctor } from './doctor.js'
+import { COMMANDS } from './commands.js'
 import { Output } from './output.js'
-import { repair } from './repair.js'
-import { reset } from './reset.js'
-import { stat } from './stat.js'
 import { STATUS, codeOf, statusOf } from './status.js'
-import { tail } from './tail.js'
-import { unlock } from './unlock.js'
+import { printable } from './text.js'
 import { UsageError } from './usage.js'
-import { verify } from './verify.js'
-
-const COMMANDS: readonly Command[] = [append, cat, tail, stat, verify, repair, reset, unlock, doctor]
 
 const help = `Usage: fsys <command> [options] <journal>
 
 A write-ahead journal from the command line.
 
 Commands:
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}\n`).join('')}
+${Array.from(COMMANDS, ([name, { summary }]) => `  ${name.padEnd(8)}${summary}\n`).join('')}
 Options:
   -h, --help     print this; fsys <command> --help says more about a command
   -V, --version  print the version
@@ -38,12 +29,13 @@ async function main(args: readonly string[]): Promise<number> {
   const output = new Output(process.stdout)
   // Nobody is left to tell.
   process.stderr.on('error', () => undefined)
-  const [name, ...rest] = args
-  const command = COMMANDS.find((candidate) => candidate.name === name)
-  const prefix = command === undefined ? 'fsys' : `fsys ${command.name}`
-  const say = (message: string): void => void process.stderr.write(`${prefix}: ${message}\n`)
+  const [name = '', ...rest] = args
+  const prefix = COMMANDS.has(name) ? `fsys ${name}` : 'fsys'
+  const say = (message: string): void => void process.stderr.write(`${prefix}: ${printable(message)}\n`)
+  let command: Command | undefined
   try {
-    const status = command === undefined ? answer(name, rest, output) : await command.run(rest, { output, note: say })
+    command = await COMMANDS.get(name)?.load()
+    const status = command === undefined ? await answer(args, output) : await command.run(rest, { output, note: say })
     await output.finish()
     return status
   } catch (error) {
@@ -56,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** What needs no command. */
-function answer(name: string | undefined, rest: readonly string[], output: Output): number {
+async function answer([name, topic]: readonly string[], output: Output): Promise<number> {
   if (name === undefined) throw new UsageError('which command?')
   const isHelp = name === 'help' || name === '--help' || name === '-h'
   if (!isHelp && name !== '--version' && name !== '-V') {
@@ -66,8 +58,7 @@ function answer(name: string | undefined, rest: readonly string[], output: Outpu
     output.writeLine(version())
     return STATUS.done
   }
-  const [topic] = rest
-  const command = COMMANDS.find((candidate) => candidate.name === topic)
+  const command = topic === undefined ? undefined : await COMMANDS.get(topic)?.load()
   if (topic !== undefined && command === undefined) throw new UsageError(`there is no command '${topic}'`)
   output.writeText(command?.help ?? help)
   return STATUS.done

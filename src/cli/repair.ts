@@ -9,7 +9,7 @@ import { inspectLock, lockedError, mayBeHeld } from './lock-state.js'
 import { describeSaved, savedFacts } from './saved-words.js'
 import { JournalSource } from './source.js'
 import { STATUS } from './status.js'
-import { count, table } from './text.js'
+import { count, plain, table } from './text.js'
 import { UsageError, oneOf } from './usage.js'
 
 const help = `Usage: fsys repair --dry-run | --yes [options] <journal>
@@ -39,8 +39,6 @@ Exit status:
 `
 
 export const repair: Command = defineCommand({
-  name: 'repair',
-  summary: 'cut off what is damaged, and save it',
   help,
   statusOtherwise: STATUS.failed,
   options: {
@@ -121,7 +119,7 @@ function report(
   if (bytesCut > 0) {
     rows.push(['cut off', `${count(bytesCut, 'byte')} (${tailState})`])
     rows.push(['saved', savedTail === undefined ? 'nothing: they are all zero' : describeSaved(savedTail)])
-    if (savedTail !== undefined) rows.push(['as', savedTail.path])
+    if (savedTail !== undefined) rows.push(['as', plain(savedTail.path)])
   }
   if (isBelowMark) rows.push(['lost', 'records that were once confirmed'])
   if (bytesRewritten > 0) rows.push(['rewritten', `${count(bytesRewritten, 'byte')} that may not be on the disk yet`])
@@ -132,5 +130,5 @@ function report(
     : bytesCut > 0 || isBelowMark
       ? 'would be repaired'
       : 'nothing would be cut off'
-  output.writeText(`${name}: ${verdict}\n${table(rows)}`)
+  output.writeText(`${plain(name)}: ${verdict}\n${table(rows)}`)
 }

@@ -10,7 +10,7 @@ import { complaintError } from './complaint.js'
 import { describeSaved, savedFacts } from './saved-words.js'
 import { JournalSource } from './source.js'
 import { STATUS } from './status.js'
-import { count, table } from './text.js'
+import { count, plain, table } from './text.js'
 import { UsageError } from './usage.js'
 
 const help = `Usage: fsys reset --yes [options] <journal>
@@ -37,8 +37,6 @@ Exit status:
 `
 
 export const reset: Command = defineCommand({
-  name: 'reset',
-  summary: 'start over with an empty journal',
   help,
   statusOtherwise: STATUS.failed,
   options: { yes: { type: 'boolean' }, force: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -89,6 +87,6 @@ function report(name: string, { path, findings, saved, isDone }: Reset, isJson: 
     [isDone ? 'held' : 'holds', `${count(fileSize, 'byte')}, ${count(records, 'record')} up to LSN ${cleanEnd}`],
     ['saved', saved === undefined ? 'nothing: it is empty or all zero' : describeSaved(saved)],
   ]
-  if (saved !== undefined) rows.push(['as', saved.path])
-  output.writeText(`${name}: ${isDone ? 'is empty now' : 'would be emptied'}\n${table(rows)}`)
+  if (saved !== undefined) rows.push(['as', plain(saved.path)])
+  output.writeText(`${plain(name)}: ${isDone ? 'is empty now' : 'would be emptied'}\n${table(rows)}`)
 }

@@ -12,7 +12,7 @@ import { Distribution } from './distribution.js'
 import { describeMark, markFacts } from './mark-words.js'
 import { JournalSource } from './source.js'
 import { STATUS } from './status.js'
-import { chart, count, quote, table } from './text.js'
+import { chart, count, plain, quote, table } from './text.js'
 
 const help = `Usage: fsys stat [options] <journal>
 
@@ -35,8 +35,6 @@ Exit status:
 `
 
 export const stat: Command = defineCommand({
-  name: 'stat',
-  summary: 'records, sizes, tail, mark',
   help,
   statusOtherwise: STATUS.unreadable,
   options: { json: { type: 'boolean' } },
@@ -161,6 +159,6 @@ function inWords(name: string, facts: Facts, sizesFound: Distribution, { mark }:
   ]
   if (zeroAheadBytes > 0) rows.push(['zeros', `${count(zeroAheadBytes, 'byte')} of the tail, written ahead of records`])
   if (gaps > 0) rows.push(['gaps', `${gaps} of an older writer, crossed`])
-  for (const { path, bytes } of facts.savedTails) rows.push(['saved', `${path}, ${count(bytes, 'byte')}`])
-  return `${name}:\n${table(rows)}${chart('bytes and records', sizesFound.histogram())}`
+  for (const { path, bytes } of facts.savedTails) rows.push(['saved', `${plain(path)}, ${count(bytes, 'byte')}`])
+  return `${plain(name)}:\n${table(rows)}${chart('bytes and records', sizesFound.histogram())}`
 }

@@ -43,8 +43,6 @@ Exit status:
 `
 
 export const tail: Command = defineCommand({
-  name: 'tail',
-  summary: 'print the last records, and follow',
   help,
   statusOtherwise: STATUS.unreadable,
   options: {

@@ -24,7 +24,20 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
-/** A path, so that no character of it does anything to a terminal. */
+/** A path in quotes, so that no character of it does anything to a terminal. */
 export function quote(path: string): string {
-  return JSON.stringify(path)
+  return printable(JSON.stringify(path))
 }
+
+/** A path as it was given, or in quotes if something in it can do more to a terminal than be seen there. */
+export function plain(path: string): string {
+  return /[\n\t]/u.test(path) || printable(path) !== path ? quote(path) : path
+}
+
+/** A text of one or more lines, in which nothing does anything to a terminal: messages of the system name paths as they are. */
+export function printable(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Controls, what changes the direction of a line, and what ends one, but for line feeds and tabs. None needs two code units. */
+const UNPRINTABLE = /[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu

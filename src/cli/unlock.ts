@@ -9,7 +9,7 @@ import { run } from '../storage/steps.js'
 import { type Command, type Io, defineCommand } from './command.js'
 import { type LockState, describeLock, inspectLock, lockFacts } from './lock-state.js'
 import { STATUS } from './status.js'
-import { count, quote } from './text.js'
+import { count, plain, quote } from './text.js'
 import { UsageError } from './usage.js'
 
 const help = `Usage: fsys unlock [options] <journal>
@@ -37,8 +37,6 @@ Exit status:
 `
 
 export const unlock: Command = defineCommand({
-  name: 'unlock',
-  summary: 'remove a lock that nobody needs',
   help,
   statusOtherwise: STATUS.failed,
   options: { yes: { type: 'boolean' }, force: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -144,6 +142,6 @@ function report(name: string, lock: LockState, leftovers: readonly string[], isJ
     output.writeLine(JSON.stringify({ path: lock.path, isRemoved, lock: lockFacts(lock), leftovers }))
     return
   }
-  output.writeLine(isRemoved ? `${name}: removed a lock that was ${describeLock(lock)}` : `${name}: not locked`)
+  output.writeLine(`${plain(name)}: ${isRemoved ? `removed a lock that was ${describeLock(lock)}` : 'not locked'}`)
   if (leftovers.length > 0) output.writeLine(`  and ${count(leftovers.length, 'left-over draft')}`)
 }

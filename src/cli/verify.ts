@@ -6,7 +6,7 @@ import { type LockState, describeLock, inspectLock, lockFacts, mayBeHeld } from 
 import { describeMark, markFacts } from './mark-words.js'
 import { JournalSource } from './source.js'
 import { STATUS, codeOf } from './status.js'
-import { count, table } from './text.js'
+import { count, plain, table } from './text.js'
 
 const help = `Usage: fsys verify [options] <journal>
 
@@ -28,8 +28,6 @@ Exit status:
 `
 
 export const verify: Command = defineCommand({
-  name: 'verify',
-  summary: 'check a journal, by exit status',
   help,
   statusOtherwise: STATUS.unreadable,
   options: { json: { type: 'boolean' } },
@@ -77,7 +75,7 @@ function report(name: string, { source, lock, findings }: Verified, isJson: bool
       ['lock', describeLock(lock)],
     ]
     if (gaps > 0) rows.push(['gaps', `${gaps} of an older writer, crossed`])
-    output.writeText(`${name}: ${verdict}\n${table(rows)}`)
+    output.writeText(`${plain(name)}: ${verdict}\n${table(rows)}`)
   }
   if (verdict === 'clean') return STATUS.done
   if (mayBeHeld(lock))

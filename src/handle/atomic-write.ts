@@ -6,7 +6,7 @@ import { writeContent } from './content.js'
 import type { HandleContext } from './context.js'
 import { draftName } from './draft-name.js'
 import { atPlace, type Place } from './scope.js'
-import { AbortableSource, type ByteSource, checkSignal } from './source.js'
+import { abandon, AbortableSource, type ByteSource, checkSignal } from './source.js'
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
@@ -40,10 +40,11 @@ export function* withSource<Result>(
   signal: AbortSignal | undefined,
   work: (source: ByteSource) => Steps<Result>,
 ): Steps<Result> {
+  const ending = signal === undefined ? source : new AbortableSource(source, signal)
   try {
-    return yield* work(signal === undefined ? source : new AbortableSource(source, signal))
+    return yield* work(ending)
   } catch (error) {
-    yield* endSource(source, signal)
+    yield* endSource(ending, signal)
     throw error
   }
 }
@@ -104,7 +105,7 @@ export function* makeDraft(
   fill: FillDraft,
 ): Steps<Draft> {
   if (name === '.' || isForDirectory || facts?.isFile === false) throw notAFile(name)
-  yield* context.sweeper.sweepOnce(directory)
+  yield* context.sweeper.sweepWhenDue(directory)
   const { owners } = context.storage
   const draft = draftName(owners.self(), owners.token())
   const keepsAll = keeps === 'attributes'
@@ -143,8 +144,20 @@ export function* publishDraft({ directory, name }: Place, draft: string, signal?
     yield* call(directory, 'rename', draft, directory, name)
   } catch (error) {
     yield* discardDraft(directory, draft)
-    throw error
+    throw draftLost(error, directory, name)
   }
+}
+
+/**
+ * What a failed rename of a draft means: names of drafts are never used twice, so that nothing but the draft itself can get the
+ * name, and what is not there was removed. Other errors are as they are.
+ */
+export function draftLost(error: unknown, directory: StorageDirectory, name: string): unknown {
+  const { syscall } = error as NodeJS.ErrnoException
+  const errno = errnoOf(error)
+  if (errno !== 'ENOENT' || !syscall?.startsWith('rename')) return error
+  const message = `cannot write ${JSON.stringify(name)}: its draft in ${JSON.stringify(directory.path)} has been removed before it got its name, by somebody who clears up, with the directory, or by a sweep from another host or container after a day without a write; nothing has changed`
+  return new FsysError('ERR_FSYS_DRAFT_LOST', message, { path: directory.path, errno, cause: error })
 }
 
 /**
@@ -175,10 +188,10 @@ export function notAFile(name: string): NodeJS.ErrnoException {
   return systemFailure('EISDIR', 'it is not a regular file', name)
 }
 
-/** Tells the source that nobody wants more. Not waited for after an abort: it may be what hangs. */
+/** Tells the source that nobody wants more, and waits for its end: but not beyond an abort, as it may be what hangs. */
 function* endSource(source: ByteSource, signal: AbortSignal | undefined): Steps<void> {
   try {
-    if (signal?.aborted) void source.close().catch(() => undefined)
+    if (signal?.aborted) abandon(source)
     else yield* call(source, 'close')
   } catch {
     // The failure that led here is the one to tell.

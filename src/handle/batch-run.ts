@@ -1,6 +1,6 @@
 import { call, run, type Steps } from '../storage/steps.js'
 import type { FileReplacement } from '../storage/storage.js'
-import { confirmNames, publishDraft, withSource, writeDraft } from './atomic-write.js'
+import { confirmNames, draftLost, publishDraft, withSource, writeDraft } from './atomic-write.js'
 import { chunksOf, filesAtOnce, smallContent } from './batch-chunks.js'
 import { BatchError, type FailedOperation } from './batch-error.js'
 import type { SettledBatchOptions } from './batch-options.js'
@@ -109,21 +109,22 @@ class BatchRun {
   /** Replaces small files of one directory in one trip, where that can be. Returns those that must be done one by one. */
   async #replaceTogether(chunk: readonly number[]): Promise<readonly number[]> {
     const { parent } = splitPath((this.#operations[chunk[0] as number] as BatchOperation).path)
-    const { durability, sweeper } = this.#context
+    const { durability, sweeper, meter } = this.#context
     try {
       const directory = await run(this.#directories.open(parent))
       if (directory.replaceFiles === undefined) return chunk
       const facts = await directory.stat('.')
       const method = facts && durability.choiceFor(directory, facts).method
       if (method === undefined || method === 'direct') return chunk
-      await run(sweeper.sweepOnce(directory))
+      await run(sweeper.sweepWhenDue(directory))
       const files = chunk.map((index) => this.#replacement(index))
-      const outcomes = await directory.replaceFiles(files, method === 'sync')
+      const ends = meter.watch('files', directory.path)
+      const outcomes = await directory.replaceFiles(files, method === 'sync').finally(ends)
       this.#directories.changed(parent)
-      for (const [at, index] of chunk.entries()) {
-        const outcome = outcomes[at]
-        if (outcome === 'replaced') this.#done(index, files[at]?.content.length ?? 0)
-        else if (outcome instanceof Error) this.#fail(index, outcome)
+      for (const [at, { name, content }] of files.entries()) {
+        const [index, outcome] = [chunk[at] as number, outcomes[at]]
+        if (outcome === 'replaced') this.#done(index, content.length)
+        else if (outcome instanceof Error) this.#fail(index, draftLost(outcome, directory, name))
       }
       return chunk.filter((_, at) => outcomes[at] === 'not-plain')
     } catch (error) {
@@ -228,7 +229,8 @@ class BatchRun {
     const { kind, path } = this.#operations[index] as BatchOperation
     const error = told(failure, kind, path)
     this.#stop ??= { cause: error }
-    if ((error as { readonly code?: unknown }).code === 'ERR_FSYS_UNCONFIRMED') {
+    // A source can throw anything, null too.
+    if ((error as { readonly code?: unknown } | null | undefined)?.code === 'ERR_FSYS_UNCONFIRMED') {
       this.#states[index] = 'unconfirmed'
       return
     }

@@ -2,7 +2,7 @@ import { FsysError } from '../errors.js'
 import { type BatchOptions, type SettledBatchOptions, settleBatchOptions } from './batch-options.js'
 import type { BatchOperation } from './batch-plan.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
-import { checkData, type Data, type StreamedData } from './source.js'
+import { awaitTurn, checkData, type Data, type StreamedData } from './source.js'
 
 type Path = string | URL
 
@@ -33,10 +33,14 @@ export class Batch {
     return this.#operations?.length ?? 0
   }
 
-  /** As `Handle.write`. Bytes must not change until the batch has ended, and streams are opened by then only. */
+  /**
+   * As `Handle.write`. Bytes must not change until the batch has ended; streams are taken one by one, as their turns come. A
+   * batch that stops leaves those of what it has not started as they are.
+   */
   write(path: Path, data: Data | StreamedData, options?: Pick<WriteOptions, 'mode'>): this {
     const { mode } = settleWriteOptions('writeSync', options)
     checkData(data)
+    awaitTurn(data)
     return this.#add({ kind: 'write', path: this.#handle.settle(path), data, mode })
   }
 

@@ -51,7 +51,10 @@ export abstract class DirectoryCalls extends FileCalls {
     return this.block('make the directory', path, this.#mkdirAll('mkdirAllSync', path, options))
   }
 
-  /** Removes an empty directory. Resolves to false if there was nothing. ERR_FSYS_NOT_EMPTY: it is not empty. */
+  /**
+   * Removes an empty directory. Resolves to false if there was nothing in the one that would hold it. ERR_FSYS_NOT_EMPTY: it is
+   * not empty; ERR_FSYS_NOT_FOUND: the one that would hold it is missing.
+   */
   async rmdir(path: Path): Promise<boolean> {
     return await this.wait('remove the directory', path, removeDirectory(this.context, this.settle(path)))
   }
@@ -124,7 +127,8 @@ export abstract class DirectoryCalls extends FileCalls {
    * What matches a pattern, to be iterated over: '*.json', 'logs/*.log'. `*`, `?`, `[...]` and `{a,b}` match within a
    * name, `**` any number of directories, and a slash at the end only directories. Slashes separate on every platform, and a
    * backslash takes a character as it is. Goes only where something can match, and holds no more than `scanAll`. The paths
-   * that it gives are fit for the handle. A directory that is not there holds nothing.
+   * that it gives are fit for the handle. A directory that is not there holds nothing. Throws ERR_FSYS_INVALID_ARGUMENT for a
+   * pattern that is not well-formed: a bracket that is never closed, say.
    *
    * Patterns become regular expressions: do not take them from strangers.
    */

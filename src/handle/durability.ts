@@ -90,7 +90,7 @@ export class Durability {
 
   /** Makes the names in a directory durable, where that can be done. */
   *syncNames(directory: StorageDirectory): Steps<void> {
-    if (yield* this.#meter.sync('directory', call(directory, 'sync'))) return
+    if (yield* this.#meter.sync('directory', directory.path, call(directory, 'sync'))) return
     if (this.#syncsDirectories)
       this.#onFallback('directories cannot be synced here: a power cut may undo the last renames')
     this.#syncsDirectories = false
@@ -103,7 +103,7 @@ export class Durability {
   *sync(file: StorageFile, directory: StorageDirectory, facts: FileFacts, hasNewAttributes = false): Steps<void> {
     const { method } = this.choiceFor(directory, facts)
     const kind = method === 'sync' || hasNewAttributes ? 'sync' : 'dataSync'
-    yield* this.#meter.sync('file', call(file, kind))
+    yield* this.#meter.sync('file', directory.path, call(file, kind))
   }
 }
 

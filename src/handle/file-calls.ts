@@ -18,7 +18,7 @@ import { HandleLife } from './handle-life.js'
 import { deleteFile, renamePath } from './names.js'
 import { settleWriteOptions, type WriteOptions } from './options.js'
 import { COPIED, MOVED, READ, WRITTEN, WRITTEN_COPY } from './outcome.js'
-import { type Data, sourceOf, type StreamedData } from './source.js'
+import { abandon, type Data, sourceOf, type StreamedData } from './source.js'
 
 type Path = string | URL
 
@@ -40,9 +40,13 @@ export abstract class FileCalls extends HandleLife {
    * control list (`keepsAttributes`). What of these cannot be kept makes the bits narrower, so that nobody can read it who
    * could not before. Its owner, its times and other extended attributes are new, and other hard links keep the old content.
    *
-   * Bytes must not change until it has resolved. What comes in pieces is taken as fast as it can be written.
+   * Bytes must not change until it has resolved. What comes in pieces is taken as fast as it can be written. A source is
+   * always brought to its end: taken to the last piece, or told that no more is wanted (a stream is destroyed, `return` of an
+   * iterator called and waited for, as `for await` does), whatever the call fails with or was refused for. An abort ends the
+   * wait for it too.
    *
-   * When it rejects, the old file is in place and nothing is left over (but see ERR_FSYS_UNCONFIRMED); what the source has
+   * When it rejects, the old file is in place and nothing is left over (but see ERR_FSYS_UNCONFIRMED), also when its draft was
+   * removed by somebody else before it got its name (ERR_FSYS_DRAFT_LOST: docs/files.md, "Drafts"); what the source has
    * thrown, and the signal's reason, come as they are.
    */
   async write(path: Path, data: Data | StreamedData, options?: WriteOptions): Promise<void> {
@@ -99,7 +103,7 @@ export abstract class FileCalls extends HandleLife {
     return this.block('read', path, readFile(this.context, this.settle(path)), READ)
   }
 
-  /** So many bytes from an offset on; fewer where the file ends. */
+  /** So many bytes from an offset on; fewer where the file ends. ERR_FSYS_OUT_OF_RANGE: more than a buffer can hold. */
   async readAt(path: Path, offset: number, length: number): Promise<Buffer> {
     return await this.wait('read', path, this.#readAt(path, offset, length), READ)
   }
@@ -124,7 +128,10 @@ export abstract class FileCalls extends HandleLife {
     return this.block('copy', from, copyFile(this.context, this.settle(from), this.settle(to)), COPIED)
   }
 
-  /** Removes a file, or a symbolic link itself. Resolves to false if there was nothing. */
+  /**
+   * Removes a file, or a symbolic link itself. Resolves to false if there was nothing. ERR_FSYS_NOT_A_DIRECTORY: the path ends in
+   * a slash, at a file, which stays.
+   */
   async delete(path: Path): Promise<boolean> {
     return await this.wait('delete', path, deleteFile(this.context, this.settle(path)))
   }
@@ -144,7 +151,9 @@ export abstract class FileCalls extends HandleLife {
 
   /**
    * Gives a file, a directory or a symbolic link another path, where it replaces what is there: atomically. The content of a
-   * file is synced first; what is in a directory is not. ERR_FSYS_CROSS_DEVICE: the two are on different file systems.
+   * file is synced first; what is in a directory is not. ERR_FSYS_CROSS_DEVICE: the two are on different file systems;
+   * ERR_FSYS_INTO_ITSELF: a directory would be in itself; ERR_FSYS_BUSY: something is mounted there;
+   * ERR_FSYS_NOT_A_DIRECTORY: the other path ends in a slash, and this is none.
    */
   async rename(from: Path, to: Path): Promise<void> {
     await this.wait('rename', from, renamePath(this.context, this.settle(from), this.settle(to)))
@@ -184,7 +193,10 @@ export abstract class FileCalls extends HandleLife {
     return this.block('look at', path, findFacts(this.context, this.settle(path))) !== undefined
   }
 
-  /** What is at the path. */
+  /**
+   * What is at the path. ERR_FSYS_NOT_A_DIRECTORY, where `exists` says false: the path leads through a file, or ends in a slash
+   * at one.
+   */
   async stat(path: Path): Promise<FileFacts> {
     return await this.wait('look at', path, statPath(this.context, this.settle(path)))
   }
@@ -224,9 +236,17 @@ export abstract class FileCalls extends HandleLife {
   }
 
   #replace(caller: string, path: Path, data: Data | StreamedData, options: WriteOptions | undefined): Steps<Replaced> {
-    const settled = settleWriteOptions(caller, options, caller.endsWith('Sync') ? ['mode'] : undefined)
-    const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
-    return replacePath(this.context, path, sourceOf(data), { ...settled, keeps })
+    const source = sourceOf(data)
+    try {
+      const settled = settleWriteOptions(caller, options, caller.endsWith('Sync') ? ['mode'] : undefined)
+      const keeps = caller.startsWith('writeCopy') ? 'attributes' : 'permissions'
+      // It will be refused, and none of it asked for.
+      if (this.isClosed) abandon(source)
+      return replacePath(this.context, path, source, { ...settled, keeps })
+    } catch (error) {
+      abandon(source)
+      throw error
+    }
   }
 
   #append(caller: string, path: Path, data: Data, options: Pick<WriteOptions, 'mode'> | undefined): Steps<number> {

@@ -11,26 +11,29 @@ import { atPlace } from './scope.js'
 /** All of a file, which is one version of it if it is only ever replaced. */
 export function* readFile(context: HandleContext, path: string): Steps<Buffer> {
   return yield* atPlace(context.scope, path, 'follow', (place) =>
-    withFile(place, 'read', (file, { size }) => readAll(file, size)),
+    withFile(place, 'read', (file, { size }) => readTo(file, 0, Infinity, size)),
   )
 }
 
-function* readAll(file: StorageFile, size: number): Steps<Buffer> {
-  if (size > constants.MAX_LENGTH) {
-    throw outOfRange(`a file of ${size} bytes is more than a buffer can hold, ${constants.MAX_LENGTH}: use readAt`)
+/** What stands from `start` to `end`, or to the end of the file, which had `size` bytes. */
+function* readTo(file: StorageFile, start: number, end: number, size: number): Steps<Buffer> {
+  const expected = Math.max(0, Math.min(end, size) - start)
+  if (expected > constants.MAX_LENGTH) {
+    throw outOfRange(`${expected} bytes are more than a buffer can hold, ${constants.MAX_LENGTH}: use readAt for less`)
   }
-  const buffer = Buffer.allocUnsafe(size)
-  const count = yield* readWhole(file, buffer, 0)
-  if (count < size) return buffer.subarray(0, count)
+  const buffer = Buffer.allocUnsafe(expected)
+  const count = yield* readWhole(file, buffer, start)
+  if (count < expected) return buffer.subarray(0, count)
   // It may have grown; and files that the kernel makes up have no size.
   const pieces = [buffer]
-  for (let position = size; ;) {
-    const more = Buffer.allocUnsafe(MORE_BYTES)
+  for (let position = start + expected; position < end;) {
+    const more = Buffer.allocUnsafe(Math.min(MORE_BYTES, end - position))
     const length = yield* readWhole(file, more, position)
-    if (length === 0) return pieces.length === 1 ? buffer : Buffer.concat(pieces)
+    if (length === 0) break
     pieces.push(more.subarray(0, length))
     position += length
   }
+  return pieces.length === 1 ? buffer : Buffer.concat(pieces)
 }
 
 const MORE_BYTES = 2 ** 12
@@ -38,11 +41,7 @@ const MORE_BYTES = 2 ** 12
 /** So many bytes from an offset on; fewer where the file ends. */
 export function* readRange(context: HandleContext, path: string, offset: number, length: number): Steps<Buffer> {
   return yield* atPlace(context.scope, path, 'follow', (place) =>
-    withFile(place, 'read', function* read(file, { size }) {
-      const target = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)))
-      const count = yield* readWhole(file, target, offset)
-      return target.subarray(0, count)
-    }),
+    withFile(place, 'read', (file, { size }) => readTo(file, offset, offset + length, size)),
   )
 }
 
@@ -62,7 +61,7 @@ function* factsAt({ facts }: { readonly facts: FileFacts | undefined }): Steps<F
 }
 
 export function* statPath(context: HandleContext, path: string): Steps<FileFacts> {
-  const facts = yield* findFacts(context, path)
+  const facts = yield* atPlace(context.scope, path, 'follow', factsAt)
   if (facts === undefined) throw systemFailure('ENOENT', 'no such file or directory', path)
   return facts
 }

@@ -40,7 +40,7 @@ export function parseGlob(pattern: string, options: GlobOptions): Glob {
   const base = before.join('/')
   const isRoot = before.length === 1 && base === ''
   const settings = { dot: options.dot, nocase: options.ignoreCase, nonegate: true, windows: false, strictSlashes: true }
-  const isMatch = picomatch(after.join('/'), settings)
+  const isMatch = compile(after.join('/'), pattern, settings)
   const prefix = before.length === 0 ? '' : `${base}/`
   const segments = after.map((part) => segmentOf(part, settings))
   return {
@@ -93,6 +93,18 @@ function step(segments: readonly Segment[], state: readonly number[], name: stri
     } else if (segment?.(name)) next.push(at + 1)
   }
   return next
+}
+
+/** Refuses what a pattern cannot mean; by itself, picomatch would find nothing by it, or only a file of that very name. */
+function compile(part: string, pattern: string, settings: picomatch.PicomatchOptions): picomatch.Matcher {
+  try {
+    return picomatch(part, { ...settings, strictBrackets: true, debug: true })
+  } catch (error) {
+    const problem = (error as Error).message
+    throw invalidArgument(
+      `a pattern must be well-formed, with a backslash before what is meant as it stands: ${JSON.stringify(pattern)}: ${problem}`,
+    )
+  }
 }
 
 /** Whether it is a name as it stands. */

@@ -38,6 +38,10 @@ export abstract class HandleLife {
     return this.context.meter.snapshot(this.#unfinished)
   }
 
+  protected get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** The path, fit to be walked. Throws for one that leads outside whatever is on the disk. */
   protected settle(path: string | URL): string {
     return this.context.scope.settle(path)

@@ -2,6 +2,7 @@ import { Histogram } from '../histogram.js'
 import type { Steps } from '../storage/steps.js'
 import type { Clock } from '../storage/storage.js'
 import type { BatchOperation } from './batch-plan.js'
+import { type HandleSlowSyncMessage, slowSyncChannel } from './handle-channel.js'
 import type { CallStats, HandleStats, OperationAmount } from './handle-stats.js'
 
 /** Times are told apart down to a microsecond. */
@@ -10,6 +11,8 @@ const STEPS_PER_MS = 1000
 /** Counts and times what a handle does: two looks at the clock and a few numbers a call. */
 export class HandleMeter {
   readonly #clock: Clock
+  readonly #slowSyncMs: number
+  #slowSyncs = 0
   readonly #fileSyncMs = new Histogram(STEPS_PER_MS)
   readonly #directorySyncMs = new Histogram(STEPS_PER_MS)
   readonly #calls = new Map<string, CallCounts>()
@@ -20,8 +23,10 @@ export class HandleMeter {
     copy: { count: 0, bytes: 0 },
   }
 
-  constructor(clock: Clock) {
+  /** Syncs that take longer than `slowSyncMs` are slow; 0: none is. */
+  constructor(clock: Clock, slowSyncMs: number) {
     this.#clock = clock
+    this.#slowSyncMs = slowSyncMs
   }
 
   now(): number {
@@ -44,13 +49,41 @@ export class HandleMeter {
     counts.bytes += bytes
   }
 
-  /** A sync, and how long it takes. */
-  *sync<Result>(what: 'file' | 'directory', steps: Steps<Result>): Steps<Result> {
-    const begunAt = this.now()
-    const result = yield* steps
-    const durations = what === 'file' ? this.#fileSyncMs : this.#directorySyncMs
-    durations.record(this.now() - begunAt)
-    return result
+  /** A sync, and how long it takes; `path` is of the directory. */
+  *sync<Result>(what: 'file' | 'directory', path: string, steps: Steps<Result>): Steps<Result> {
+    const end = this.watch(what, path)
+    try {
+      const result = yield* steps
+      const durations = what === 'file' ? this.#fileSyncMs : this.#directorySyncMs
+      durations.record(end())
+      return result
+    } catch (error) {
+      end(error)
+      throw error
+    }
+  }
+
+  /**
+   * Tells of a sync that begins now once it has taken too long, while it hangs, and again when it has ended: then what this
+   * returns is to be called, which says how long it has taken.
+   */
+  watch(what: HandleSlowSyncMessage['what'], path: string): (error?: unknown) => number {
+    const [begunAt, slowSyncMs] = [this.now(), this.#slowSyncMs]
+    const tell = (isFinished: boolean, error?: unknown): void => {
+      const message = { path, what, durationMs: this.now() - begunAt, isFinished, slowSyncMs }
+      slowSyncChannel.publish(error === undefined ? message : { ...message, error })
+    }
+    const isWatched = slowSyncMs > 0 && slowSyncChannel.hasSubscribers
+    const cancelTimer = isWatched ? this.#clock.startTimer(slowSyncMs, () => tell(false)) : undefined
+    return (error) => {
+      cancelTimer?.()
+      const durationMs = this.now() - begunAt
+      if (slowSyncMs > 0 && durationMs >= slowSyncMs) {
+        this.#slowSyncs++
+        tell(true, error)
+      }
+      return durationMs
+    }
   }
 
   snapshot(unfinished: number): HandleStats {
@@ -67,6 +100,7 @@ export class HandleMeter {
       }),
       fileSyncMs: this.#fileSyncMs.snapshot(),
       directorySyncMs: this.#directorySyncMs.snapshot(),
+      slowSyncs: this.#slowSyncs,
     })
   }
 

@@ -19,6 +19,8 @@ export interface HandleStats {
   readonly fileSyncMs: HistogramSnapshot
   /** How long those of directories took. */
   readonly directorySyncMs: HistogramSnapshot
+  /** How many syncs took longer than `slowSyncMs`, those that failed and trips of batches among them. */
+  readonly slowSyncs: number
 }
 
 /** Calls of one kind. */

@@ -1,13 +1,11 @@
-import { join } from 'node:path'
-
+import { checkOptions } from '../checks.js'
 import { storageFailure } from '../errors.js'
 import type { Journal } from '../journal/journal.js'
-import { openJournal, openJournalSync } from '../journal/open-journal.js'
-import type { JournalOptions } from '../journal/options.js'
+import { openJournalAt, openJournalAtSync } from '../journal/open-journal.js'
+import { type JournalOptions, settleJournalOptions } from '../journal/options.js'
 import { directAlignmentAt } from '../platform/direct-alignment.js'
 import { fileSystemAt } from '../platform/file-system-at.js'
 import { chooseMethod, type DurabilityMethod, type DurabilityPrimitive, type MethodFacts } from '../platform/plan.js'
-import { call, type Steps } from '../storage/steps.js'
 import type { Storage, StorageEngine } from '../storage/storage.js'
 import { AttributeKeeper } from './attributes.js'
 import { BatchCalls } from './batch-calls.js'
@@ -15,22 +13,24 @@ import type { HandleContext } from './context.js'
 import { type ChooseMethod, DIRECT_ALIGNMENT_BYTES, Durability } from './durability.js'
 import { HandleMeter } from './handle-meter.js'
 import { type HandleOptions, settleHandleOptions } from './options.js'
+import { placeJournal } from './place-journal.js'
 import { RootedScope } from './rooted-scope.js'
-import { atPlace, type Scope, WholeScope } from './scope.js'
+import { type Scope, WholeScope } from './scope.js'
 import { Sweeper } from './sweeper.js'
 
 /**
  * Makes a handle for durable work with files. Blocks for a moment if it has a root, which it opens.
  *
- * Throws a FsysError of code ERR_FSYS_NOT_FOUND or ERR_FSYS_ACCESS if the root cannot be opened; a TypeError for bad options.
+ * Throws a FsysError of code ERR_FSYS_NOT_FOUND, ERR_FSYS_NOT_A_DIRECTORY or ERR_FSYS_ACCESS if the root cannot be opened; a
+ * TypeError for bad options.
  */
 export function createHandle(options?: HandleOptions): Handle {
-  const { method, root, storage, mode, batchConcurrency } = settleHandleOptions(options)
+  const { method, root, storage, mode, batchConcurrency, slowSyncMs } = settleHandleOptions(options)
   const fileSystem = storage.engine === 'simulated' ? () => SIMULATED : fileSystemAt
   const choose: ChooseMethod = (path, directIo) =>
     chooseMethod({ platform: process.platform, fileSystem: fileSystem(path), directIo }, method)
   const onFallback = mode === 'dev' ? warn : () => undefined
-  const meter = new HandleMeter(storage.clock)
+  const meter = new HandleMeter(storage.clock, slowSyncMs)
   const durability = new Durability(choose, root ?? '.', meter, onFallback)
   const attributes = new AttributeKeeper(storage, onFallback)
   const scope = root === undefined ? new WholeScope(storage) : openRoot(storage, root)
@@ -135,31 +135,30 @@ export class Handle extends BatchCalls {
    * Opens a journal within the root, as `openJournal` does. With the method 'direct', it is opened past the page cache unless
    * the options say otherwise. It outlives the handle.
    *
-   * A journal has its lock and other files beside it, and finds them by its real path: that is within the root when it is
-   * opened, and whoever can move directories about then can lead it elsewhere. Use `root` against paths of others, and not
-   * against programs of others that write into it.
+   * In a root, the directory that the path leads to is opened once, and stays open as long as the journal: its file, its lock,
+   * its mark and what it saves are found, made and renamed in there, wherever the directory is moved to and whatever its path
+   * leads to by then. What of that is a symbolic link is refused with ERR_FSYS_OUTSIDE_ROOT; one at the end of the given path is
+   * followed, within the root. `journal.info.path` is where it was when it was opened: a reader that is opened by that path is
+   * not in the root's keeping.
+   *
+   * Where directories cannot be pinned (see docs/files.md), each file is opened by its path and then verified: what is not
+   * beneath the root is closed again, untouched, and the journal is refused with ERR_FSYS_OUTSIDE_ROOT.
    */
   async journal(path: string | URL, options?: JournalOptions): Promise<Journal> {
-    const real = await this.wait('open the journal', path, this.#journalPath(path))
-    return await openJournal(real, this.#journalOptions(options))
+    const settled = settleJournalOptions(this.#journalOptions('journal', options))
+    const place = await this.wait('open the journal', path, placeJournal(this.context.scope, path, settled.storage))
+    return await openJournalAt(place, settled)
   }
 
-  journalSync(path: string | URL, options?: JournalOptions): Journal {
-    const real = this.block('open the journal', path, this.#journalPath(path))
-    return openJournalSync(real, this.#journalOptions(options))
+  journalSync(path: string | URL, options?: Omit<JournalOptions, 'signal'>): Journal {
+    const settled = settleJournalOptions(this.#journalOptions('journalSync', options), 'openJournalSync')
+    const place = this.block('open the journal', path, placeJournal(this.context.scope, path, settled.storage))
+    return openJournalAtSync(place, settled)
   }
 
-  #journalOptions(options: JournalOptions | undefined): JournalOptions {
+  #journalOptions(caller: string, options: JournalOptions = {}): JournalOptions {
+    checkOptions(caller, options)
     const storage = this.#givenStorage
     return { direct: this.activeMethod === 'direct', ...(storage && { storage }), ...options }
-  }
-
-  *#journalPath(path: string | URL): Steps<string> {
-    const { scope } = this.context
-    const settled = scope.settle(path)
-    if (scope.root === undefined) return settled
-    return yield* atPlace(scope, settled, 'follow', function* realPlace({ directory, name }) {
-      return join(yield* call(directory, 'realPath'), name)
-    })
   }
 }

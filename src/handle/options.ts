@@ -24,6 +24,8 @@ export interface HandleOptions {
   readonly mode?: 'dev' | 'prod' | 'auto'
   /** How many operations of a batch may be under way at the same time, where the batch does not say: 1 to 1024, default 64. */
   readonly batchConcurrency?: number
+  /** From when on a sync is slow, in milliseconds: it is counted, and told of (docs/observability.md). Default 1000; 0: none. */
+  readonly slowSyncMs?: number
   /** The disk. Default: the file system, by the best engine there is here. */
   readonly storage?: Storage
 }
@@ -33,16 +35,18 @@ export interface SettledHandleOptions {
   readonly root: string | undefined
   readonly mode: 'dev' | 'prod'
   readonly batchConcurrency: number
+  readonly slowSyncMs: number
   readonly storage: Storage
 }
 
 export function settleHandleOptions(options: HandleOptions = {}): SettledHandleOptions {
-  checkNames('createHandle', options, ['method', 'root', 'mode', 'batchConcurrency', 'storage'])
+  checkNames('createHandle', options, ['method', 'root', 'mode', 'batchConcurrency', 'slowSyncMs', 'storage'])
   return {
     method: oneOf('method', options.method ?? 'auto', ['auto', 'sync', 'data', 'direct']),
     root: options.root === undefined ? undefined : settlePath(options.root, 'a root'),
     mode: settleMode(oneOf('mode', options.mode ?? 'auto', ['auto', 'dev', 'prod'])),
     batchConcurrency: settleConcurrency('batchConcurrency', options.batchConcurrency),
+    slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1000, 0, 3_600_000),
     storage: withMethod('storage', options.storage ?? defaultStorage(false), 'openDirectory'),
   }
 }

@@ -49,7 +49,7 @@ function* removeAt(context: HandleContext, path: string, remove: (place: Place) 
 function* sweepsDrafts({ sweeper }: HandleContext, parent: StorageDirectory, name: string): Steps<boolean> {
   const directory = yield* call(parent, 'openDirectory', name)
   try {
-    return (yield* sweeper.sweep(directory, ENTRIES_TO_SWEEP)) > 0
+    return (yield* sweeper.sweepNow(directory)) > 0
   } finally {
     yield* call(directory, 'close')
   }
@@ -107,7 +107,6 @@ function* removeEntry(directory: StorageDirectory, { name, kind }: DirectoryEntr
 }
 
 const PIECE_ENTRIES = 256
-const ENTRIES_TO_SWEEP = 65_536
 
 /** Against somebody who makes new names as fast as they are removed. */
 const PASSES_MAX = 16

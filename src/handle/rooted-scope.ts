@@ -1,11 +1,12 @@
-import { isAbsolute, posix, sep, win32 } from 'node:path'
+import { isAbsolute, posix, win32 } from 'node:path'
 
 import { settlePath } from '../checks.js'
-import { errnoOf, FsysError, systemFailure } from '../errors.js'
+import { errnoOf, FsysError, outsideRoot, systemFailure } from '../errors.js'
 import { call, type Steps } from '../storage/steps.js'
 import type { StorageDirectory } from '../storage/storage.js'
 import { isDeviceName } from './device-names.js'
 import { LINKS_MAX, type Scope } from './scope.js'
+import { VerifiedDirectory } from './verified-directory.js'
 
 /**
  * A root that paths cannot leave, neither by what they say nor by what is on the disk, also if that changes meanwhile: the
@@ -13,8 +14,8 @@ import { LINKS_MAX, type Scope } from './scope.js'
  * where a path may lead: relative ones that stay beneath the root. The same rules as `openat2` with RESOLVE_BENEATH, which
  * does it where it is to be had.
  *
- * Where directories are not pinned (`StorageDirectory.isPinned`), the path of what was found is looked at afterwards, and
- * refused if it is outside. That does not hold against somebody who changes directories into links at the very moment.
+ * Where directories are not pinned (`StorageDirectory.isPinned`), what was found is verified, and so is each use of it: see
+ * `VerifiedDirectory` for what that holds against, and what not.
  */
 export class RootedScope implements Scope {
   readonly root: string
@@ -30,13 +31,13 @@ export class RootedScope implements Scope {
   settle(given: string | URL): string {
     const path = settlePath(given, 'a file')
     const isWindows = this.#platform === 'win32'
-    if ((isWindows ? win32 : posix).isAbsolute(path)) throw outside(path, 'it is absolute')
+    if ((isWindows ? win32 : posix).isAbsolute(path)) throw outsideRoot(path, 'it is absolute')
     const parts = path.split(isWindows ? /[/\\]/u : '/')
     let depth = 0
     for (const part of parts) {
       if (part === '' || part === '.') continue
       depth += part === '..' ? -1 : 1
-      if (depth < 0) throw outside(path, "its '..' lead above it")
+      if (depth < 0) throw outsideRoot(path, "its '..' lead above it")
       if (isWindows && part !== '..' && isDeviceName(part)) {
         const what = `cannot use the path ${JSON.stringify(path)}: Windows does not take ${JSON.stringify(part)} for a name`
         throw new FsysError('ERR_FSYS_BAD_NAME', what, { path })
@@ -50,14 +51,24 @@ export class RootedScope implements Scope {
       const found = yield* call(this.#directory, 'openBeneath', path)
       if (found !== undefined) return found
     } catch (error) {
-      if (errnoOf(error) === 'EXDEV') throw outside(asked, 'a symbolic link in it leads outside', error)
+      if (errnoOf(error) === 'EXDEV') throw outsideRoot(asked, 'a symbolic link in it leads outside', error)
       throw error
     }
-    return yield* new Walk(this.#directory, asked).run(path)
+    return yield* this.verified(yield* new Walk(this.#directory, asked).run(path))
+  }
+
+  *verified(directory: StorageDirectory): Steps<StorageDirectory> {
+    if (directory.isPinned) return directory
+    try {
+      return yield* new VerifiedDirectory(directory, yield* call(this.#directory, 'realPath')).verified()
+    } catch (error) {
+      yield* call(directory, 'close')
+      throw error
+    }
   }
 
   follow(parent: string, target: string, path: string): string {
-    if (isAbsolute(target)) throw outside(path, 'a symbolic link in it is absolute')
+    if (isAbsolute(target)) throw outsideRoot(path, 'a symbolic link in it is absolute')
     return `${parent}/${target}`
   }
 
@@ -86,9 +97,7 @@ class Walk {
         const [part = '', ...rest] = parts
         parts = [...(yield* this.#step(part)), ...rest]
       }
-      const last = this.#opened.pop() ?? (yield* call(this.#root, 'openDirectory', '.'))
-      yield* this.#verify(last)
-      return last
+      return this.#opened.pop() ?? (yield* call(this.#root, 'openDirectory', '.'))
     } finally {
       for (const directory of this.#opened) yield* call(directory, 'close')
     }
@@ -99,7 +108,7 @@ class Walk {
     if (part === '' || part === '.') return []
     const here = this.#opened.at(-1) ?? this.#root
     if (part === '..') {
-      if (this.#opened.length === 0) throw outside(this.#asked, 'a symbolic link in it leads outside')
+      if (this.#opened.length === 0) throw outsideRoot(this.#asked, 'a symbolic link in it leads outside')
       this.#opened.pop()
       yield* call(here, 'close')
       return []
@@ -112,22 +121,8 @@ class Walk {
       if (target === undefined) throw error
       this.#links += 1
       if (this.#links > LINKS_MAX) throw systemFailure('ELOOP', 'too many symbolic links', this.#asked)
-      if (isAbsolute(target)) throw outside(this.#asked, 'a symbolic link in it is absolute')
+      if (isAbsolute(target)) throw outsideRoot(this.#asked, 'a symbolic link in it is absolute')
       return target.split('/')
-    }
-  }
-
-  /** Open, then verify: where the path of what was found may have led anywhere by the time it was opened. */
-  *#verify(directory: StorageDirectory): Steps<void> {
-    if (directory.isPinned) return
-    try {
-      const root = yield* call(this.#root, 'realPath')
-      const real = yield* call(directory, 'realPath')
-      if (real === root || real.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return
-      throw outside(this.#asked, 'a symbolic link in it leads outside')
-    } catch (error) {
-      yield* call(directory, 'close')
-      throw error
     }
   }
 }
@@ -141,11 +136,4 @@ function* linkAt(directory: StorageDirectory, name: string): Steps<string | unde
     if (errno === 'EINVAL' || errno === 'ENOENT' || errno === 'UNKNOWN') return undefined
     throw error
   }
-}
-
-function outside(path: string, why: string, cause?: unknown): FsysError {
-  return new FsysError('ERR_FSYS_OUTSIDE_ROOT', `the path ${JSON.stringify(path)} leads out of the root: ${why}`, {
-    path,
-    cause,
-  })
 }

@@ -15,6 +15,11 @@ export interface Scope {
   openDirectory(path: string, asked?: string): Steps<StorageDirectory>
   /** The path that a link in the directory at `parent` stands for. Throws if it may not be followed. */
   follow(parent: string, target: string, asked: string): string
+  /**
+   * Verifies a directory that somebody else has opened, where a path of this scope led. Returns what `openDirectory` would have
+   * returned; closes it if it fails.
+   */
+  verified(directory: StorageDirectory): Steps<StorageDirectory>
   close(): void
 }
 
@@ -37,6 +42,11 @@ export class WholeScope implements Scope {
 
   follow(parent: string, target: string): string {
     return isAbsolute(target) ? target : `${parent}/${target}`
+  }
+
+  // oxlint-disable-next-line require-yield
+  *verified(directory: StorageDirectory): Steps<StorageDirectory> {
+    return directory
   }
 
   close(): void {}
@@ -65,7 +75,7 @@ export function* locate(scope: Scope, path: string, lastLink: LastLink): Steps<P
     try {
       const facts = yield* call(directory, 'stat', name)
       if (!facts?.isLink || lastLink === 'itself') {
-        const isForDirectory = path.endsWith('/') || path.endsWith(sep)
+        const isForDirectory = endsInSlash(path)
         if (isForDirectory && facts?.isDirectory === false) throw systemFailure('ENOTDIR', 'not a directory', path)
         return { directory, name, facts, isForDirectory }
       }
@@ -92,6 +102,11 @@ export function* atPlace<Result>(
   } finally {
     yield* call(place.directory, 'close')
   }
+}
+
+/** Such a path asks for a directory. */
+export function endsInSlash(path: string): boolean {
+  return path.endsWith('/') || path.endsWith(sep)
 }
 
 /** As many as Linux follows. */

@@ -39,8 +39,8 @@ export function checkSignal(signal: AbortSignal | undefined): void {
 export function sourceOf(data: Data | StreamedData): ByteSource {
   if (typeof data === 'string') return new WholeSource(encodeText(data, WHAT))
   if (isObject(data) && !ArrayBuffer.isView(data)) {
-    if (Symbol.asyncIterator in data) return new AsyncSource(data)
-    if (Symbol.iterator in data) return new PieceSource(data as Iterable<Data>)
+    if (hasMethod(data, Symbol.asyncIterator)) return new AsyncSource(data as AsyncIterable<Data>)
+    if (hasMethod(data, Symbol.iterator)) return new PieceSource(data as Iterable<Data>)
   }
   checkBytes(data, WHAT)
   return new WholeSource(data)
@@ -49,9 +49,15 @@ export function sourceOf(data: Data | StreamedData): ByteSource {
 /** Throws as `sourceOf` does, without beginning to take anything. */
 export function checkData(data: Data | StreamedData): void {
   if (typeof data === 'string') encodeText(data, WHAT)
-  else if (!isObject(data) || ArrayBuffer.isView(data) || !(Symbol.asyncIterator in data || Symbol.iterator in data)) {
-    checkBytes(data, WHAT)
-  }
+  else if (!isObject(data) || ArrayBuffer.isView(data) || !isStreamed(data)) checkBytes(data, WHAT)
+}
+
+/**
+ * For data that waits for its turn. A stream may fail before anybody asks for its first piece; whoever asks then hears of it,
+ * and until then it must not end the process as an error of which nobody hears.
+ */
+export function awaitTurn(data: Data | StreamedData): void {
+  if (isObject(data)) streamIn(data)
 }
 
 const WHAT = 'what is written'
@@ -60,17 +66,35 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
+function isStreamed(data: object): boolean {
+  return hasMethod(data, Symbol.asyncIterator) || hasMethod(data, Symbol.iterator)
+}
+
+function hasMethod(data: object, name: symbol): boolean {
+  return typeof (data as { readonly [name: symbol]: unknown })[name] === 'function'
+}
+
 /** What somebody else has made. */
 function checkIterator<Found extends Iterator<Data> | AsyncIterator<Data>>(iterator: Found): Found {
   if (isObject(iterator) && typeof iterator.next === 'function') return iterator
   throw invalidArgument(`${WHAT} must be iterable, and what it gives to iterate with is no iterator`)
 }
 
-/** A piece that somebody else has made. */
+/** The piece in what an iterator that somebody else has made gives; undefined at its end. */
+function pieceOf(next: IteratorResult<Data>): Uint8Array | undefined {
+  if (!isObject(next)) throw invalidArgument(`${WHAT} must be iterable, and what its iterator gives is no object`)
+  return next.done ? undefined : bytesOf(next.value)
+}
+
 function bytesOf(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return encodeText(piece, 'a piece of what is written')
   checkBytes(piece, 'a piece of what is written')
   return piece
+}
+
+/** Tells a source that nobody wants any of it, or more of it, without waiting for its end. */
+export function abandon(source: ByteSource): void {
+  void source.close().catch(() => undefined)
 }
 
 class WholeSource implements ByteSource {
@@ -119,7 +143,7 @@ class PieceSource implements ByteSource {
     } catch (error) {
       throw new TheirFailure(error)
     }
-    return next.done ? undefined : bytesOf(next.value)
+    return pieceOf(next)
   }
 
   // oxlint-disable-next-line typescript/require-await
@@ -157,8 +181,8 @@ export class AbortableSource implements ByteSource {
     return this.#source.nextSync()
   }
 
-  close(): Promise<void> {
-    return this.#source.close()
+  async close(): Promise<void> {
+    await abortable(this.#source.close(), this.#signal)
   }
 
   closeSync(): void {
@@ -171,10 +195,8 @@ class AsyncSource implements ByteSource {
   readonly #pieces: AsyncIterator<Data>
   readonly #stream: Partial<NodeStream> | undefined
 
-  constructor(pieces: AsyncIterable<Data> & Partial<NodeStream>) {
-    this.#stream = typeof pieces.destroy === 'function' ? pieces : undefined
-    // It may fail before anybody asks for its first piece. Whoever asks then hears of it.
-    this.#stream?.on?.('error', () => undefined)
+  constructor(pieces: AsyncIterable<Data>) {
+    this.#stream = streamIn(pieces)
     this.#pieces = checkIterator(pieces[Symbol.asyncIterator]())
   }
 
@@ -185,7 +207,7 @@ class AsyncSource implements ByteSource {
     } catch (error) {
       throw new TheirFailure(error)
     }
-    return next.done ? undefined : bytesOf(next.value)
+    return pieceOf(next)
   }
 
   nextSync(): never {
@@ -202,6 +224,14 @@ class AsyncSource implements ByteSource {
   closeSync(): void {
     this.#stream?.destroy?.()
   }
+}
+
+/** Data that is a stream of Node, of whose failure somebody hears from now on. */
+function streamIn(data: object): Partial<NodeStream> | undefined {
+  const stream: Partial<NodeStream> = data
+  if (typeof stream.destroy !== 'function') return undefined
+  stream.on?.('error', () => undefined)
+  return stream
 }
 
 /** What there is of a stream of Node. */

@@ -5,6 +5,7 @@ import type { JournalMeter } from './journal-meter.js'
 import type { LogBuffer } from './log-buffer.js'
 import type { Trip } from './log-space.js'
 import type { OpenedJournal } from './open.js'
+import type { Writeback } from './writeback.js'
 import type { Writer } from './writer.js'
 import type { ZeroAhead } from './zero-ahead.js'
 
@@ -18,6 +19,7 @@ export class Committer {
   readonly #opened: OpenedJournal
   readonly #buffer: LogBuffer
   readonly #writer: Writer
+  readonly #writeback: Writeback
   readonly #zeroAhead: ZeroAhead
   readonly #meter: JournalMeter
   readonly #onPoison: (attempt: Attempt) => void
@@ -32,6 +34,7 @@ export class Committer {
     opened: OpenedJournal,
     buffer: LogBuffer,
     writer: Writer,
+    writeback: Writeback,
     zeroAhead: ZeroAhead,
     meter: JournalMeter,
     onPoison: (attempt: Attempt) => void,
@@ -39,6 +42,7 @@ export class Committer {
     this.#opened = opened
     this.#buffer = buffer
     this.#writer = writer
+    this.#writeback = writeback
     this.#zeroAhead = zeroAhead
     this.#meter = meter
     this.#onPoison = onPoison
@@ -98,6 +102,7 @@ export class Committer {
     let attempt = attemptOf
     try {
       this.#writer.finishSync()
+      this.#writeback.finishSync()
       const trip = this.#writer.blockingTripFor(this.#durableLsn)
       if (trip !== undefined && !this.#isWritten) {
         this.#writer.writeDurablySync(trip)
@@ -214,15 +219,26 @@ export class Committer {
     this.groups.cover(frontier)
     syncing.then(
       () => {
-        if (this.#failure !== undefined) return
-        const now = this.#meter.now()
-        this.#meter.syncMs.record(now - this.#stepBegunAt)
-        this.#publish(frontier, records, now)
-        this.#finishGroup(now)
+        const { unfinished } = this.#writeback
+        if (unfinished === undefined) this.#endSync(frontier, records)
+        // Started before the sync had ended, it may have met with a failure that the sync was not told of (D5).
+        else
+          unfinished.then(
+            () => this.#endSync(frontier, records),
+            (error: unknown) => this.poison(error, 'write to'),
+          )
       },
       (error: unknown) => this.poison(error, attempt(error)),
     )
     this.#zeroAhead.extend(this.#buffer.nextLsn, frontier - this.#durableLsn)
+  }
+
+  #endSync(frontier: number, records: number): void {
+    if (this.#failure !== undefined) return
+    const now = this.#meter.now()
+    this.#meter.syncMs.record(now - this.#stepBegunAt)
+    this.#publish(frontier, records, now)
+    this.#finishGroup(now)
   }
 
   #finishGroup(now: number): void {

@@ -1,13 +1,21 @@
-import { type Channel, channel } from 'node:diagnostics_channel'
+import type { Channel } from 'node:diagnostics_channel'
 
 import type { DurableLsn, Lsn } from '../lsn.js'
-import { channelOf, type Traced, type TraceMessage } from '../tracing.js'
+import { channelOf, plainChannelOf, type Traced, type TraceMessage } from '../tracing.js'
 import type { Journal } from './journal.js'
+import type { Recovery } from './recovery.js'
 
 /** Opening a journal, `fsys:journal:open`: `path` is as it was given. */
 export interface JournalOpenMessage extends TraceMessage {
   /** What was found and done is in its `info.recovery`. */
   readonly result?: Journal
+}
+
+/** What an open has found in the file and done with it, `fsys:journal:recovery`: one message before the open's own end. */
+export interface JournalRecoveryMessage extends Recovery {
+  readonly path: string
+  /** How much stood in the file. All of it is read. */
+  readonly bytesRead: number
 }
 
 /**
@@ -65,13 +73,9 @@ export interface SlowSyncMessage {
 }
 
 export const openChannel: Traced<JournalOpenMessage> = channelOf('fsys:journal:open')
+export const recoveryChannel: Channel<unknown, JournalRecoveryMessage> = plainChannelOf('fsys:journal:recovery')
 export const flushChannel: Traced<JournalFlushMessage> = channelOf('fsys:journal:flush')
 export const syncChannel: Traced<JournalSyncMessage> = channelOf('fsys:journal:sync')
 export const closeChannel: Traced<JournalCloseMessage> = channelOf('fsys:journal:close')
 export const appendChannel: Channel<unknown, JournalAppendMessage> = plainChannelOf('fsys:journal:append')
 export const slowSyncChannel: Channel<unknown, SlowSyncMessage> = plainChannelOf('fsys:journal:slow-sync')
-
-/** A channel of single events. */
-function plainChannelOf<Message>(name: string): Channel<unknown, Message> {
-  return channel(name) as Channel<unknown, Message>
-}

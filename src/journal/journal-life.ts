@@ -19,6 +19,8 @@ export interface JournalParts {
   readonly meter: JournalMeter
   readonly committer: Committer
   readonly keepsPreallocated: boolean
+  /** To be called when nothing of the storage is needed any more. */
+  readonly letGo: () => void
 }
 
 /**
@@ -34,6 +36,7 @@ export class JournalLife {
   readonly #meter: JournalMeter
   readonly #committer: Committer
   readonly #keepsPreallocated: boolean
+  readonly #letGo: () => void
   readonly #forgetAtExit: () => void
   #state: 'open' | 'poisoned' | 'closing' | 'handed over' | 'closed' = 'open'
   #closed: Promise<void> | undefined
@@ -47,6 +50,7 @@ export class JournalLife {
     this.#meter = parts.meter
     this.#committer = parts.committer
     this.#keepsPreallocated = parts.keepsPreallocated
+    this.#letGo = parts.letGo
     this.#forgetAtExit = keepUntilExit(() => this.#handOver())
   }
 
@@ -160,6 +164,7 @@ export class JournalLife {
     this.#memory.release()
     this.#opened.unregister()
     this.#opened.lock.releaseSync()
+    this.#letGo()
   }
 
   /** The process ends: what is staged goes to the operating system. The lock stays where a late write may still happen. */
@@ -176,6 +181,7 @@ export class JournalLife {
     if (this.#writer.isBusy) return
     this.#trim()
     this.#opened.lock.releaseSync()
+    this.#letGo()
   }
 
   #cutBack(): void {

@@ -7,7 +7,7 @@ import { FRAME_OVERHEAD_BYTES } from '../frame/frame.js'
 import { type DurableLsn, LSN_MAX, type Lsn } from '../lsn.js'
 import type { Advice, Registered } from '../storage/storage.js'
 import { BufferedWriter } from './buffered-writer.js'
-import { attemptOf, Committer } from './committer.js'
+import { type Attempt, attemptOf, Committer } from './committer.js'
 import { DirectWriter } from './direct-writer.js'
 import { gatherBatch, RECORD } from './gather-batch.js'
 import type { GroupCommit } from './group-commit.js'
@@ -43,12 +43,16 @@ export class Journal {
   readonly #life: JournalLife
   readonly #writeFailed = (error: unknown): void => void this.#committer.poison(error, 'write to')
 
-  /** In `context`, subscribers are told of what the journal does for many callers. */
+  /**
+   * In `context`, subscribers are told of what the journal does for many callers. `letGo` is called when the journal needs
+   * nothing of its storage any more.
+   */
   constructor(
     opened: OpenedJournal,
     options: Settled<JournalOptions>,
     memory: LogMemory = new LogMemory(options),
     context: AsyncResource = new AsyncResource('FSYSJOURNAL'),
+    letGo: () => void = () => undefined,
   ) {
     const { space, carried, recovery } = opened
     this.#opened = opened
@@ -63,9 +67,11 @@ export class Journal {
       : new BufferedWriter(space, buffer, writeback)
     const zeroAhead = new ZeroAhead(space, options.zeroAheadBytes, isDirect ? memory.zeros : undefined)
     const meter = new JournalMeter(opened, buffer, writer, options.slowSyncMs, context)
-    const committer = new Committer(opened, buffer, writer, zeroAhead, meter, (attempt) => this.#life.giveUp(attempt))
+    const onPoison = (attempt: Attempt): void => this.#life.giveUp(attempt)
+    const committer = new Committer(opened, buffer, writer, writeback, zeroAhead, meter, onPoison)
     const keepsPreallocated = options.keepPreallocated
-    this.#life = new JournalLife({ opened, memory, buffer, writer, zeroAhead, meter, committer, keepsPreallocated })
+    const parts = { opened, memory, buffer, writer, zeroAhead, meter, committer, keepsPreallocated, letGo }
+    this.#life = new JournalLife(parts)
     this.#buffer = buffer
     this.#writer = writer
     this.#zeroAhead = zeroAhead
@@ -74,7 +80,8 @@ export class Journal {
     this.#groups = committer.groups
     this.#registered = space.register(memory.slots)
     this.#writeback = writeback
-    this.#hints = new SpaceHints(space, opened.path, options.storage.engine === 'portable')
+    const isPortable = options.storage.engine === 'portable'
+    this.#hints = new SpaceHints(space, opened.path, () => committer.durableLsn, isPortable)
   }
 
   /** The LSN past the last record that was staged. */
@@ -236,7 +243,8 @@ export class Journal {
 
   /**
    * Tells the system how `length` bytes of the file from `offset` on will be used; a length of 0 reaches to the end. Resolves
-   * to false where nobody listens (`info.advise` says why). Changes no content. Rejects as `preallocate` does.
+   * to false where nobody listens (`info.advise` says why). Changes no content. 'dont-need' is passed on for whole pages that are
+   * durable, and leaves out the rest of the range. Rejects as `preallocate` does.
    */
   async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
     this.#life.checkOpen('advise on')

@@ -25,7 +25,7 @@ export interface LogSpace {
   writeDurablySync(source: Uint8Array, lsn: number, trip: Trip): void
   /** Whether `finishSync` can wait for unfinished writes. */
   readonly canFinish: boolean
-  /** Blocks until they have ended. Throws an error that one of them rejects with. */
+  /** Blocks until they have ended. Throws the error that one of them rejects with, or the last ones have. */
   finishSync(): void
   /** What is written and waited for comes from within this memory, until the space is closed: the system may prepare for it. */
   register(memory: Uint8Array): Registered
@@ -40,6 +40,8 @@ export interface LogSpace {
   readonly canStartWriteback: boolean
   /** Has the disk begin with what has been written there, and waits for none of it. False where that cannot be. */
   startWriteback(lsn: number, length: number): Promise<boolean>
+  /** Blocks until all that it has started has ended. Throws what one of them failed with, whether it was heard of or not. */
+  finishWritebackSync(): void
   /** Cuts off what lies past `lsn`, and gives back what is set aside there. */
   truncateSync(lsn: number): void
   /**
@@ -168,6 +170,10 @@ export class SingleFileSpace implements LogSpace {
 
   async startWriteback(lsn: number, length: number): Promise<boolean> {
     return (await this.#files.waiting.startWriteback?.(lsn, length)) ?? false
+  }
+
+  finishWritebackSync(): void {
+    this.#files.waiting.finishWritebackSync?.()
   }
 
   truncateSync(lsn: number): void {

@@ -258,6 +258,8 @@ export class JournalReader implements Disposable {
    * Tells the system how `length` bytes of the file from `offset` on will be used; a length of 0 reaches to the end. Resolves
    * to false where nobody listens: without the native addon. Rejects with ERR_FSYS_IO, ERR_FSYS_CLOSED, or a RangeError or
    * TypeError for what is no advice on a range.
+   *
+   * A reader does not know what is durable: 'dont-need' has the system begin to write what its writer has not synced yet, too.
    */
   async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
     this.#checkOpen()

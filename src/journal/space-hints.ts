@@ -8,13 +8,15 @@ import type { LogSpace } from './log-space.js'
 export class SpaceHints {
   readonly #space: LogSpace
   readonly #path: string
+  readonly #durableLsn: () => number
   #preallocate: Primitive<'fallocate' | 'none'> = { inUse: 'fallocate' }
   #advise: Primitive<'posix_fadvise' | 'none'> = { inUse: 'posix_fadvise' }
 
   /** `isPortable`: nothing but Node's own calls. */
-  constructor(space: LogSpace, path: string, isPortable: boolean) {
+  constructor(space: LogSpace, path: string, durableLsn: () => number, isPortable: boolean) {
     this.#space = space
     this.#path = path
+    this.#durableLsn = durableLsn
     if (!isPortable) return
     this.#preallocate = { inUse: 'none', reason: 'Node has no call for it' }
     this.#advise = { inUse: 'none', reason: 'Node has no call for it' }
@@ -48,8 +50,10 @@ export class SpaceHints {
 
   async advise(offset: number, length: number, advice: Advice): Promise<boolean> {
     checkAdvice(offset, length, advice)
+    const told = this.#toldLength(offset, length, advice)
+    if (told === undefined) return this.#advise.inUse === 'posix_fadvise'
     try {
-      return this.#advised(await this.#space.advise(offset, length, advice))
+      return this.#advised(await this.#space.advise(offset, told, advice))
     } catch (error) {
       throw this.#failure(error, 'advise on')
     }
@@ -57,11 +61,24 @@ export class SpaceHints {
 
   adviseSync(offset: number, length: number, advice: Advice): boolean {
     checkAdvice(offset, length, advice)
+    const told = this.#toldLength(offset, length, advice)
+    if (told === undefined) return this.#advise.inUse === 'posix_fadvise'
     try {
-      return this.#advised(this.#space.adviseSync(offset, length, advice))
+      return this.#advised(this.#space.adviseSync(offset, told, advice))
     } catch (error) {
       throw this.#failure(error, 'advise on')
     }
+  }
+
+  /**
+   * How much of a range the system is told of; undefined if nothing. What is to be forgotten must be durable: of anything else
+   * the system would first begin the writing, whose failure it tells nobody, not even a later sync (see `Writeback`).
+   */
+  #toldLength(offset: number, length: number, advice: Advice): number | undefined {
+    if (advice !== 'dont-need') return length
+    const durable = Math.floor(this.#durableLsn() / PAGE_BYTES) * PAGE_BYTES
+    const end = length === 0 ? durable : Math.min(offset + length, durable)
+    return end > offset ? end - offset : undefined
   }
 
   #preallocated(isDone: boolean): boolean {
@@ -82,6 +99,8 @@ export class SpaceHints {
     return storageFailure(error, `cannot ${attempt} journal ${JSON.stringify(this.#path)}`, { path: this.#path })
   }
 }
+
+const PAGE_BYTES = 4096
 
 const ADVICE: readonly Advice[] = ['normal', 'sequential', 'random', 'will-need', 'dont-need', 'no-reuse']
 

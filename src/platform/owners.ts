@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 import type { FileFacts, Owner, Owners } from '../storage/storage.js'
+import { whereabouts } from '../storage/whereabouts.js'
 
 /** The real owners: this host's processes and threads. */
 export const owners: Owners = createOwners('/proc')
@@ -69,9 +70,9 @@ function describeNamespace(proc: string): string {
 }
 
 function isGone(proc: string, me: Owner, owner: Owner): boolean {
-  if (owner.host !== me.host) return false
-  if (owner.boot !== me.boot) return owner.boot !== UNKNOWN && me.boot !== UNKNOWN
-  if (owner.pidNamespace !== me.pidNamespace || !isId(owner.pid)) return false
+  const place = whereabouts(me, owner)
+  if (place !== 'here') return place === 'before'
+  if (!isId(owner.pid)) return false
   const tellsThreads = isId(me.thread) && me.startTime > 0
   const ownerIsThread = isId(owner.thread) && owner.startTime > 0
   if (!tellsThreads || !ownerIsThread) return !processExists(owner.pid)
@@ -81,7 +82,10 @@ function isGone(proc: string, me: Owner, owner: Owner): boolean {
 function isThreadGone(proc: string, owner: Owner): boolean {
   const task = readTask(proc, owner.pid, owner.thread)
   if (task === 'unreadable') return false
-  if (task !== 'none') return task.startTime !== owner.startTime || (isDead(task) && isEveryTaskDead(proc, owner.pid))
+  if (task !== 'none') {
+    if (task.startTime !== owner.startTime) return true
+    if (!isExiting(task)) return false
+  }
   const leader = readTask(proc, owner.pid, owner.pid)
   if (leader === 'unreadable') return false
   // Processes of other users can be hidden (mount option hidepid=2), so an absent entry alone proves nothing.
@@ -92,16 +96,20 @@ function isThreadGone(proc: string, owner: Owner): boolean {
 }
 
 function isEveryTaskDead(proc: string, pid: number): boolean {
-  let names
+  let threads
   try {
-    names = readdirSync(`${proc}/${pid}/task`)
+    threads = threadsOf(proc, pid)
   } catch (error) {
     return isAbsence(error) && !processExists(pid)
   }
-  return names.every((name) => {
-    const task = readTask(proc, pid, Number(name))
+  return threads.every((thread) => {
+    const task = readTask(proc, pid, thread)
     return task === 'none' || (task !== 'unreadable' && isDead(task))
   })
+}
+
+function threadsOf(proc: string, pid: number): number[] {
+  return readdirSync(`${proc}/${pid}/task`).map(Number)
 }
 
 interface Task {
@@ -118,9 +126,32 @@ function isDead(task: Task): boolean {
   return task.state === 'Z' || task.state === 'X'
 }
 
+/**
+ * It runs no more code of its own. A thread that has been waited for (pthread_join) can keep its entry for a moment: the
+ * kernel wakes the waiter in the middle of the thread's exit (kernel/exit.c, `do_exit`: `exit_signals`, `exit_mm`, then
+ * `exit_notify`).
+ */
+function isExiting(task: Task): boolean {
+  return isDead(task) || (task.flags & PF_EXITING) !== 0
+}
+
+/**
+ * Whether the process is being killed. All threads get SIGKILL at once, and each has it pending until it takes it: the leader
+ * some time before it can be seen to exit (kernel/signal.c, `get_signal`), one that sits in a write when that has returned.
+ */
 function isEnding(proc: string, pid: number, leader: Task): boolean {
-  if (isDead(leader) || (leader.flags & PF_EXITING) !== 0) return true
-  const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(readText(`${proc}/${pid}/status`) ?? '')?.[1]
+  if (isExiting(leader)) return true
+  try {
+    return threadsOf(proc, pid).some((thread) => isBeingKilled(proc, pid, thread))
+  } catch {
+    return true
+  }
+}
+
+function isBeingKilled(proc: string, pid: number, thread: number): boolean {
+  const status = readText(`${proc}/${pid}/task/${thread}/status`)
+  if (status === undefined) return readTask(proc, pid, thread) !== 'none'
+  const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(status)?.[1]
   return pending === undefined || (BigInt(`0x${pending}`) & SIGKILL_PENDING) !== 0n
 }
 

@@ -31,7 +31,10 @@ export class NativeFile extends NodeFile {
   /** Up to so many bytes are written blocking where only the sync need be waited for. */
   readonly #atOnceBytesMax: number
   readonly #unfinished = new Set<number>()
+  /** Of the last writes that were to be waited for. It stays until the next: who blocks may come before it was heard. */
   #failure: Error | undefined
+  readonly #writebacks = new Set<number>()
+  #writebackFailure: Error | undefined
 
   constructor(fd: number, mode: OpenMode, addon: NativeAddon, engine: 'pool' | 'uring') {
     super(fd)
@@ -69,10 +72,23 @@ export class NativeFile extends NodeFile {
   }
 
   async startWriteback(position: number, length: number): Promise<boolean> {
-    return canBe(
-      await this.#wait((callback) => this.#addon.startWriteback(this.fd, position, length, callback)),
-      'sync_file_range',
-    )
+    const result = await new Promise<number>((resolve) => {
+      const end = (answer: number): void => {
+        this.#writebacks.delete(operation)
+        if (hasLost(answer)) this.#writebackFailure ??= nativeError(answer, 'sync_file_range')
+        resolve(answer)
+      }
+      const operation = this.#addon.startWriteback(this.fd, position, length, end)
+      if (operation < 0) end(operation)
+      else this.#writebacks.add(operation)
+    })
+    if (hasLost(result)) throw nativeError(result, 'sync_file_range')
+    return result >= 0
+  }
+
+  finishWritebackSync(): void {
+    this.#finish(this.#writebacks)
+    if (this.#writebackFailure !== undefined) throw this.#writebackFailure
   }
 
   override async preallocate(position: number, length: number): Promise<boolean> {
@@ -116,13 +132,16 @@ export class NativeFile extends NodeFile {
   }
 
   finishSync(): void {
-    this.#failure = undefined
-    for (const operation of this.#unfinished) {
+    this.#finish(this.#unfinished)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  #finish(operations: Iterable<number>): void {
+    for (const operation of operations) {
       // Calls its callback.
       const result = this.#addon.finish(operation)
       if (typeof result === 'number') throw nativeError(result, 'io_uring_enter')
     }
-    if (this.#failure !== undefined) throw this.#failure
   }
 
   registerForWrites(memory: Uint8Array): Registered {
@@ -212,16 +231,18 @@ export class NativeFile extends NodeFile {
   }
 
   #waitFor(source: Uint8Array, position: number, how: number): Promise<void> {
+    if (this.#unfinished.size === 0) this.#failure = undefined
     return new Promise((resolve, reject) => {
       const { length } = source
       const end = (result: number, written: number): void => {
         this.#unfinished.delete(operation)
         if (result >= 0) return resolve()
-        this.#failure = failure(result, written, length)
-        reject(this.#failure)
+        const error = failure(result, written, length)
+        this.#failure ??= error
+        reject(error)
       }
       const operation = this.#write(this.#ringFile ?? this.fd, source, 0, length, position, how, end)
-      if (operation < 0) reject(failure(operation, this.#addon.writtenBytes(), length))
+      if (operation < 0) end(operation, this.#addon.writtenBytes())
       else this.#unfinished.add(operation)
     })
   }
@@ -268,6 +289,14 @@ function canBe(result: number, syscall: string): boolean {
   const error = nativeError(result, syscall)
   if (REFUSALS.has(error.code)) return false
   throw error
+}
+
+/** The call is missing, or forbidden. What else it says comes from the file system, which may have dropped what was written. */
+const MISSING_CALL: ReadonlySet<string | undefined> = new Set(['ENOSYS', 'EPERM'])
+
+/** Whether an answer to sync_file_range tells of a failure. */
+function hasLost(answer: number): boolean {
+  return answer < 0 && !MISSING_CALL.has(nativeError(answer, 'sync_file_range').code)
 }
 
 /** Everything is written, so it was the sync; or else the write. */

@@ -1,11 +1,19 @@
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 
-import { isAbsence } from '../errors.js'
+import { errnoOf, isAbsence } from '../errors.js'
 import { descriptorsHavePaths } from '../platform/descriptor-paths.js'
 import { type NativeAddon, Resolve, nativeError } from '../platform/native-addon.js'
 import { copyAttributes, copyAttributesSync, hasAccessList } from './native-attributes.js'
 import { replaceFiles } from './native-replace.js'
+import {
+  type Descriptor,
+  DIRECTORY_FLAGS,
+  isWindowsRefusal,
+  O_PATH,
+  openDescriptor,
+  openDescriptorSync,
+} from './node-descriptor.js'
 import { factsOf } from './node-file.js'
 import { flagsOf } from './node-flags.js'
 import { NodeListing } from './node-listing.js'
@@ -41,12 +49,14 @@ export class NodeDirectory implements StorageDirectory {
   readonly #base: string
   #descriptor: Descriptor | undefined
 
-  private constructor(path: string, descriptor: Descriptor | undefined, tools: NodeDirectoryTools) {
+  /** `place`: the path that it was opened by, `path` as it is shown. */
+  private constructor(place: string, path: string, descriptor: Descriptor | undefined, tools: NodeDirectoryTools) {
     this.path = path
     this.#descriptor = descriptor
     this.#tools = tools
     this.isPinned = descriptor !== undefined && tools.pins && descriptorsHavePaths()
-    this.#base = this.isPinned ? `/proc/self/fd/${descriptor?.fd}` : path
+    // What goes by the path must not go by the working directory, which can be changed.
+    this.#base = this.isPinned ? `/proc/self/fd/${descriptor?.fd}` : resolvePath(place)
     const { addon } = tools
     if (addon === undefined || descriptor === undefined) return
     this.replaceFiles = (files, needsFullSync) => replaceFiles(addon, this.#descriptorNow(), files, needsFullSync)
@@ -54,11 +64,11 @@ export class NodeDirectory implements StorageDirectory {
 
   /** `flags` are more of those of open(2). */
   static async open(path: string, tools: NodeDirectoryTools, shown: string = path, flags = 0): Promise<NodeDirectory> {
-    return new NodeDirectory(shown, await openDescriptor(path, flags), tools)
+    return new NodeDirectory(path, shown, await openDescriptor(path, flags), tools)
   }
 
   static openSync(path: string, tools: NodeDirectoryTools, shown: string = path, flags = 0): NodeDirectory {
-    return new NodeDirectory(shown, openDescriptorSync(path, flags), tools)
+    return new NodeDirectory(path, shown, openDescriptorSync(path, flags), tools)
   }
 
   realPath(): Promise<string> {
@@ -71,7 +81,7 @@ export class NodeDirectory implements StorageDirectory {
 
   async open(name: string, mode: OpenMode, permissions: number = PERMISSIONS): Promise<StorageFile> {
     const path = this.#at(name)
-    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
+    const flags = flagsOf(path, mode) | stepFlags(mode)
     return this.#tools.makeFile(
       await this.#wait(name, (callback: Callback<number>) => fs.open(path, flags, permissions, callback)),
       mode,
@@ -80,7 +90,7 @@ export class NodeDirectory implements StorageDirectory {
 
   openSync(name: string, mode: OpenMode, permissions: number = PERMISSIONS): StorageFile {
     const path = this.#at(name)
-    const flags = flagsOf(path, mode) | O_NOFOLLOW | O_NONBLOCK
+    const flags = flagsOf(path, mode) | stepFlags(mode)
     return this.#tools.makeFile(
       this.#block(name, () => fs.openSync(path, flags, permissions)),
       mode,
@@ -119,27 +129,32 @@ export class NodeDirectory implements StorageDirectory {
       isPathOnly = true
       fd = addon.openat2Sync(this.#descriptor.fd, path, DIRECTORY_FLAGS | O_PATH, 0, resolve)
     }
-    if (fd >= 0) return new NodeDirectory(join(this.path, path), { fd, isPathOnly, addon }, this.#tools)
+    const shown = join(this.path, path)
+    if (fd >= 0) return new NodeDirectory(shown, shown, { fd, isPathOnly, addon }, this.#tools)
     // Linux before 5.6, or a sandbox that forbids the call. EAGAIN: something was renamed meanwhile, and the call cannot
     // exclude that this has led it outside.
     const code = nameOf(fd)
     if (code === 'ENOSYS' || code === 'EPERM') lacksOpenat2 = true
     if (lacksOpenat2 || code === 'EAGAIN' || code === 'EWOULDBLOCK') return undefined
-    throw failure(code ?? 'EIO', 'openat2', join(this.path, path), fd)
+    throw failure(code ?? 'EIO', 'openat2', shown, fd)
   }
 
   stat(name: string): Promise<FileFacts | undefined> {
     return new Promise((resolve, reject) => {
-      fs.lstat(this.#at(name), { bigint: true }, (error, stats) => {
+      const answer = (error: NodeJS.ErrnoException | null, stats: fs.BigIntStats): void => {
         if (!error) resolve(factsOf(stats))
         else if (isAbsence(error)) resolve(undefined)
         else reject(this.#named(error, name))
-      })
+      }
+      if (name === '.' && this.#descriptor !== undefined) fs.fstat(this.#descriptor.fd, { bigint: true }, answer)
+      else fs.lstat(this.#at(name), { bigint: true }, answer)
     })
   }
 
   statSync(name: string): FileFacts | undefined {
     try {
+      if (name === '.' && this.#descriptor !== undefined)
+        return factsOf(fs.fstatSync(this.#descriptor.fd, { bigint: true }))
       return factsOf(fs.lstatSync(this.#at(name), { bigint: true }))
     } catch (error) {
       if (isAbsence(error)) return undefined
@@ -164,12 +179,38 @@ export class NodeDirectory implements StorageDirectory {
     return new NodeListing(this.#block('.', () => fs.opendirSync(this.#at('.'), LISTING_OPTIONS)))
   }
 
-  rename(name: string, to: StorageDirectory, toName: string): Promise<void> {
-    return this.#wait(name, (callback) => fs.rename(this.#at(name), placeIn(to, toName), callback))
+  async rename(name: string, to: StorageDirectory, toName: string): Promise<void> {
+    try {
+      await this.#wait(name, (callback) => fs.rename(this.#at(name), placeIn(to, toName), callback))
+    } catch (error) {
+      throw to instanceof NodeDirectory ? to.#named(error, toName, 'dest') : error
+    }
   }
 
   renameSync(name: string, to: StorageDirectory, toName: string): void {
-    this.#block(name, () => fs.renameSync(this.#at(name), placeIn(to, toName)))
+    try {
+      this.#block(name, () => fs.renameSync(this.#at(name), placeIn(to, toName)))
+    } catch (error) {
+      throw to instanceof NodeDirectory ? to.#named(error, toName, 'dest') : error
+    }
+  }
+
+  async link(name: string, toName: string): Promise<boolean> {
+    try {
+      await this.#wait(name, (callback) => fs.link(this.#at(name), this.#at(toName), callback))
+      return true
+    } catch (error) {
+      return refusesLink(error)
+    }
+  }
+
+  linkSync(name: string, toName: string): boolean {
+    try {
+      this.#block(name, () => fs.linkSync(this.#at(name), this.#at(toName)))
+      return true
+    } catch (error) {
+      return refusesLink(error)
+    }
   }
 
   unlink(name: string): Promise<void> {
@@ -262,7 +303,8 @@ export class NodeDirectory implements StorageDirectory {
 
   #at(name: string): string {
     if (this.isPinned && this.#descriptor === undefined) throw failure('EBADF', 'the directory is closed', this.path)
-    return this.isPinned ? `${this.#base}/${name}` : join(this.#base, name)
+    // Not joined: a path that ends in a link leads to the link itself, and with a '.' behind it to the directory.
+    return this.isPinned || name === '.' ? `${this.#base}/${name}` : join(this.#base, name)
   }
 
   #descriptorNow(): number {
@@ -290,64 +332,32 @@ export class NodeDirectory implements StorageDirectory {
   }
 
   /** The error as it would be had the path been used: nobody knows what descriptor 7 is. */
-  #named(error: unknown, name: string): unknown {
+  #named(error: unknown, name: string, field: 'path' | 'dest' = 'path'): unknown {
     if (!this.isPinned || !(error instanceof Error)) return error
     error.message = error.message.replaceAll(`${this.#base}/`, `${this.path}/`)
-    if ('path' in error) error.path = join(this.path, name)
+    if (field in error) Object.assign(error, { [field]: join(this.path, name) })
     return error
   }
 }
 
 type Callback<Result> = (error: NodeJS.ErrnoException | null, result?: Result) => void
 
-interface Descriptor {
-  readonly fd: number
-  /** It leads to names, and can be neither read nor synced: the directory's permissions do not allow it. */
-  readonly isPathOnly: boolean
-  /** There if the addon has opened it. */
-  readonly addon?: NativeAddon
-}
-
 // Windows has none of these, whatever the types say.
 // oxlint-disable-next-line typescript/no-useless-default-assignment
-const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
-
-/** Linux's, the same on all processors that Node runs on; Node does not name it. */
-const O_PATH = 0o10000000
-
-const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
 
 const PERMISSIONS = 0o600
 const DIRECTORY_PERMISSIONS = 0o777
 
 const LISTING_OPTIONS = { bufferSize: 256 }
 
-/** Undefined where directories cannot be opened. */
-async function openDescriptor(path: string, flags: number): Promise<Descriptor | undefined> {
-  const open = (more: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      fs.open(path, DIRECTORY_FLAGS | flags | more, (error, fd) => (error ? reject(error) : resolve(fd)))
-    })
-  try {
-    return { fd: await open(0), isPathOnly: false }
-  } catch (error) {
-    if (canBePathOnly(error)) return { fd: await open(O_PATH), isPathOnly: true }
-    return refusesOpening(error)
-  }
-}
-
-function openDescriptorSync(path: string, flags: number): Descriptor | undefined {
-  const open = (more: number): number => fs.openSync(path, DIRECTORY_FLAGS | flags | more)
-  try {
-    return { fd: open(0), isPathOnly: false }
-  } catch (error) {
-    if (canBePathOnly(error)) return { fd: open(O_PATH), isPathOnly: true }
-    return refusesOpening(error)
-  }
-}
-
-function canBePathOnly(error: unknown): boolean {
-  return codeOf(error) === 'EACCES' && descriptorsHavePaths()
+/**
+ * Follows no link, and does not wait for the other end of a pipe. What is opened to be written too never waits for that, and
+ * has no use for O_NONBLOCK: with it, io_uring answers EAGAIN, or blocks the caller, where the file system cannot tell
+ * beforehand whether a write would have to wait (REQ_F_NOWAIT and io_file_supports_nowait in the kernel's io_uring/).
+ */
+function stepFlags(mode: OpenMode): number {
+  return mode === 'read' ? O_NOFOLLOW | O_NONBLOCK : O_NOFOLLOW
 }
 
 let lacksOpenat2 = false
@@ -363,26 +373,20 @@ function placeIn(directory: StorageDirectory, name: string): string {
   return directory instanceof NodeDirectory ? directory.placeOf(name) : join(directory.path, name)
 }
 
-/** Undefined where the platform cannot open directories; throws what is a real failure. */
-function refusesOpening(error: unknown): undefined {
-  if (process.platform === 'win32' && WINDOWS_REFUSALS.has(codeOf(error))) return undefined
+/** False where the name is taken; throws what is another failure. */
+function refusesLink(error: unknown): false {
+  if (errnoOf(error) === 'EEXIST') return false
   throw error
 }
 
 /** False where the platform, or some network file system, cannot sync directories; throws what is a real failure. */
 function refusesSync(error: unknown): false {
-  if (FILE_SYSTEM_REFUSALS.has(codeOf(error))) return false
-  if (process.platform === 'win32' && WINDOWS_REFUSALS.has(codeOf(error))) return false
+  if (FILE_SYSTEM_REFUSALS.has((error as NodeJS.ErrnoException).code) || isWindowsRefusal(error)) return false
   throw error
 }
 
-const WINDOWS_REFUSALS: ReadonlySet<unknown> = new Set(['EPERM', 'EISDIR', 'EACCES'])
 const FILE_SYSTEM_REFUSALS: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP'])
 
 function failure(code: string, text: string, path: string, errno?: number): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${text} '${path}'`), { code, path, ...(errno !== undefined && { errno }) })
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as NodeJS.ErrnoException).code
 }

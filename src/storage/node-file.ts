@@ -217,6 +217,7 @@ export function factsOf(stats: fs.BigIntStats): FileFacts {
     group: Number(stats.gid),
     accessTime: stats.atimeNs,
     modificationTime: stats.mtimeNs,
+    changeTime: stats.ctimeNs,
     device: stats.dev,
     inode: stats.ino,
     links: Number(stats.nlink),

@@ -1,10 +1,9 @@
-import { FileDescription } from './sim/file-description.js'
 import { directorySyncOperation } from './sim/file-effects.js'
+import { openedFile } from './sim/opened-file.js'
 import { Operation, PlainEffect, plainOperation } from './sim/operation.js'
 import { SimDirectory } from './sim/sim-directory.js'
-import { factsOf, SimFile } from './sim/sim-file.js'
+import { factsOf } from './sim/sim-file.js'
 import type { SimProcess } from './sim/sim-process.js'
-import { TripFile } from './sim/trip-file.js'
 import type { Clock, FileFacts, OpenMode, Owners, Storage, StorageDirectory, StorageFile } from './storage.js'
 
 /**
@@ -152,9 +151,7 @@ class OpenEffect extends PlainEffect<StorageFile> {
   constructor(mode: OpenMode, permissions: number) {
     super('open', ({ caller, path }) => {
       caller.checkOpenFiles(path)
-      const node = caller.tree.open(path, mode, permissions)
-      const description = caller.opened(new FileDescription(node, path, mode))
-      return caller.medium.rules.oneTrip ? new TripFile(caller, description) : new SimFile(caller, description)
+      return openedFile(caller, caller.tree.open(path, mode, permissions), path, mode)
     })
   }
 }

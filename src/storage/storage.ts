@@ -71,7 +71,7 @@ export interface StorageDirectory {
    */
   openBeneath(path: string): Promise<StorageDirectory | undefined>
   openBeneathSync(path: string): StorageDirectory | undefined
-  /** What is at the name itself, or undefined if nothing is. '.' is the directory. */
+  /** What is at the name itself, or undefined if nothing is. '.' is the directory that was opened, where that can be. */
   stat(name: string): Promise<FileFacts | undefined>
   statSync(name: string): FileFacts | undefined
   /** Where a link leads to. Fails with EINVAL if it is none. */
@@ -83,6 +83,9 @@ export interface StorageDirectory {
   /** Replaces what is at `toName` there, if anything is. */
   rename(name: string, to: StorageDirectory, toName: string): Promise<void>
   renameSync(name: string, to: StorageDirectory, toName: string): void
+  /** Makes a second name for a file, in this directory. False if there is something at `toName`: nothing has been done then. */
+  link(name: string, toName: string): Promise<boolean>
+  linkSync(name: string, toName: string): boolean
   unlink(name: string): Promise<void>
   unlinkSync(name: string): void
   makeDirectory(name: string, permissions?: number): Promise<void>
@@ -190,13 +193,17 @@ export interface StorageFile {
   writeThroughSync?(source: Uint8Array, position: number): void
   /**
    * There where it can be: has the disk begin with a range that has been written, and waits for none of it, so that a sync soon
-   * after has less to do. Makes nothing durable. False where the file system has no such thing.
+   * after has less to do. Makes nothing durable. False where the system has no such call.
+   *
+   * What it rejects with may be lost, and no sync need hear of it.
    */
   startWriteback?(position: number, length: number): Promise<boolean>
+  /** There where `startWriteback` is: blocks until all that it began has ended. Throws an error that one of them rejects with. */
+  finishWritebackSync?(): void
   /**
    * There where unfinished writes can be waited for, each of which there writes all of its source: blocks until those that
-   * `write`, `writeAndSync` and `writeThrough` have begun on this file have ended. Throws an error that one of them rejects
-   * with.
+   * `write`, `writeAndSync` and `writeThrough` have begun on this file have ended. Throws the error that one of them rejects
+   * with; also if it has ended already and its promise was perhaps not heard yet: until the next one begins.
    */
   finishSync?(): void
   /**
@@ -293,6 +300,8 @@ export interface FileFacts {
   /** Nanoseconds since 1970. */
   readonly accessTime: bigint
   readonly modificationTime: bigint
+  /** When the content or anything else of it was last changed, as the file system's own clock said: nobody can set it. */
+  readonly changeTime: bigint
   readonly device: bigint
   readonly inode: bigint
   /** How many names it has. */

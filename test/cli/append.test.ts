@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -51,6 +51,29 @@ test('append reads a file, and - as stdin', async () => {
   assert.equal((await fsys('append', path, at('input'))).text, '30\n')
   assert.equal((await feed('three\n', 'append', path, '-')).text, '47\n')
   assert.deepEqual(recordsOf(path), ['one', 'two', 'three'])
+})
+
+const noDirectories = process.platform === 'win32' ? 'Windows opens no directories' : false
+
+test('append refuses a directory for its input before it makes a journal', { skip: noDirectories }, async () => {
+  const path = at('from-directory')
+  const { status, stderr } = await fsys('append', path, directory)
+  assert.equal(status, 1)
+  assert.match(stderr, /cannot read the input: EISDIR/u)
+  // Node takes it for an empty stream: all would seem to be well.
+  const fd = openSync(directory, 'r')
+  const child = spawnSync(process.execPath, [mainPath, 'append', path], { stdio: [fd, 'pipe', 'pipe'] })
+  closeSync(fd)
+  assert.deepEqual([child.status, child.stdout.toString()], [1, ''])
+  assert.match(child.stderr.toString(), /cannot read the input: EISDIR/u)
+  assert.equal(existsSync(path), false)
+})
+
+test('append gives an error with a code where the journal cannot be looked at', { skip: noDirectories }, async () => {
+  symlinkSync('loop', at('loop'))
+  const { status, stderr } = await feed('x\n', 'append', at('loop'))
+  assert.equal(status, 1)
+  assert.match(stderr, /cannot open journal ".*loop": .*\(ERR_FSYS_LINKS\)/u)
 })
 
 test('append --json', async () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { fsys } from '../support/command.js'
+import { frame } from '../support/frames.js'
+import { temporaryDirectory } from '../support/temporary.js'
 
 const COMMANDS = ['append', 'cat', 'tail', 'stat', 'verify', 'repair', 'reset', 'unlock', 'doctor']
 /** Of a command on any path, - is one, and no path is the working directory. */
@@ -75,4 +78,20 @@ test('no command, an unknown one, and an unknown option are wrong usage', async 
 test('--version prints that of the package', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
   for (const spelling of ['--version', '-V']) assert.equal((await fsys(spelling)).text, `${version}\n`)
+})
+
+test('no name that a command tells does anything to a terminal', async (context) => {
+  // It clears the screen, in seven bits and in eight, and turns the direction of what follows.
+  const path = join(temporaryDirectory(context), 'n\u001b[2J\u009b2J\u202e.wal')
+  const quoted = String.raw`n\u001b[2J\u009b2J\u202e.wal`
+  writeFileSync(path, Buffer.concat([frame('a'), Buffer.from('torn')]))
+  const commands = [['verify'], ['repair', '--yes'], ['stat'], ['reset', '--yes'], ['unlock'], ['stat'], ['doctor']]
+  for (const words of commands) {
+    const { text, stderr } = await fsys(...words, path)
+    assert.ok(text.includes(quoted), `${words.join(' ')}: ${text}${stderr}`)
+    assert.doesNotMatch(`${text}${stderr}`, /[^\P{Cc}\n]|\p{Bidi_Control}/u, words.join(' '))
+  }
+  const { text, stderr } = await fsys('cat', `${path}.none`)
+  assert.equal(text, '')
+  assert.doesNotMatch(stderr, /[^\P{Cc}\n]|\p{Bidi_Control}/u)
 })

@@ -1,51 +1,28 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 
-import { mainPath } from '../support/command.js'
 import { temporaryDirectory } from '../support/temporary.js'
+import { run } from './shell.js'
 
 // What a page shows must run. Each JavaScript block of the README runs as a program of its own, in an empty folder. The
 // blocks of other pages, JavaScript and shell, begin with the name of their file; those of a page run one after the other,
-// in one folder. Only what stands on the pages about this project's own development is left alone.
+// in one folder. For the commands of the other documents, see commands.test.ts.
 
 const directory = temporaryDirectory()
 
 /** Runs a program as if the library were installed, and returns what it prints. */
-function run(folder: string, file: string, code: string): string {
+function runFile(folder: string, file: string, code: string): string {
   const installed = code.replaceAll(/'fsys(\/testing)?'/g, (_, entry) =>
     JSON.stringify(resolve(entry === undefined ? 'dist/index.js' : 'dist/testing.js')),
   )
   const isShell = file.endsWith('.sh')
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, file), isShell ? code : installed)
-  const { status, stdout, stderr } = spawnSync(isShell ? 'sh' : process.execPath, [...(isShell ? ['-eu'] : []), file], {
-    cwd: folder,
-    encoding: 'utf8',
-    timeout: 240_000,
-    env: { ...process.env, PATH: `${commands()}${delimiter}${process.env['PATH']}` },
-  })
+  const { status, stdout, stderr } = run(folder, isShell ? ['sh', '-eu', file] : [process.execPath, file])
   assert.equal(status, 0, stderr)
   return stdout
-}
-
-let commandsDirectory: string | undefined
-
-/** A directory with an `npx` that knows `fsys` and nothing else. */
-function commands(): string {
-  if (commandsDirectory === undefined) {
-    commandsDirectory = join(directory, 'commands')
-    mkdirSync(commandsDirectory)
-    const npx = join(commandsDirectory, 'npx')
-    writeFileSync(
-      npx,
-      `#!/bin/sh\n[ "$1" = fsys ] && shift && exec '${process.execPath}' '${mainPath}' "$@"\nexit 127\n`,
-    )
-    chmodSync(npx, 0o755)
-  }
-  return commandsDirectory
 }
 
 const readme = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n([\s\S]*?)^```$/gmu)].map(
@@ -54,7 +31,7 @@ const readme = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n([\s\S]*?
 
 for (const [index, code] of readme.entries()) {
   test(`README.md, example ${index + 1} runs, and prints what its comments say`, () => {
-    const printed = run(mkdtempSync(join(directory, 'example-')), 'example.js', code)
+    const printed = runFile(mkdtempSync(join(directory, 'example-')), 'example.js', code)
     const expected = EXPECTED[index]
     if (expected !== undefined) assert.equal(printed, expected)
   })
@@ -74,10 +51,7 @@ test('README.md has as many examples as are expected here', () => {
 /** A block that names its file, and the block of text after it, if there is one: what it prints. */
 const NAMED_BLOCK = /^```(?:js|sh)\n((?:\/\/|#) ([\w.-]+)\n[\s\S]*?)^```\n([^`]*)(?:^```text\n([\s\S]*?)^```$)?/gmu
 
-/** Their commands take hours, or this very test. */
-const ABOUT_DEVELOPMENT = new Set(['testing.md', 'benchmarks.md'])
-
-const pages = readdirSync('docs').filter((name) => name.endsWith('.md') && !ABOUT_DEVELOPMENT.has(name))
+const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
 
 for (const page of pages.map((name) => join('docs', name))) {
   test(`${page}: its programs run, and print what it says; FSYS_DOCS=write has it say what they print`, () => {
@@ -87,7 +61,7 @@ for (const page of pages.map((name) => join('docs', name))) {
     let text = readFileSync(page, 'utf8')
     const blocks = [...text.matchAll(NAMED_BLOCK)]
     for (const [block, code = '', file = '', , output] of blocks) {
-      const printed = run(folder, file, code)
+      const printed = runFile(folder, file, code)
       if (process.env['FSYS_DOCS'] === 'write' && output !== undefined)
         text = text.replace(block, () => block.replace(/(?<=^```text\n)[\s\S]*(?=^```$)/mu, () => printed))
       else assert.equal(printed, output ?? '', file)

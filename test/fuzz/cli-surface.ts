@@ -4,19 +4,12 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-import { append } from '#src/cli/append.js'
-import { cat } from '#src/cli/cat.js'
 import type { Command } from '#src/cli/command.js'
+import { COMMANDS } from '#src/cli/commands.js'
 import { Output } from '#src/cli/output.js'
-import { repair } from '#src/cli/repair.js'
-import { reset } from '#src/cli/reset.js'
 import { InputError } from '#src/cli/split.js'
-import { stat } from '#src/cli/stat.js'
 import { codeOf, statusOf } from '#src/cli/status.js'
-import { tail } from '#src/cli/tail.js'
-import { unlock } from '#src/cli/unlock.js'
 import { UsageError } from '#src/cli/usage.js'
-import { verify } from '#src/cli/verify.js'
 import { owners } from '#src/platform/owners.js'
 import { Random } from '#src/storage/sim/random.js'
 
@@ -30,15 +23,13 @@ import type { Surface, Tally } from './surface.js'
 
 const mainPath = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 
-const COMMANDS: readonly Command[] = [append, cat, tail, stat, verify, repair, reset, unlock]
+/** All but the one that is not about a journal. */
+const NAMES: readonly string[] = [...COMMANDS.keys()].filter((name) => name !== 'doctor')
 
 /** The commands on real files that hold anything: in this process, and some as the process that users start. */
 export class CliSurface implements Surface {
   readonly name = 'cli'
-  readonly goals: readonly string[] = [
-    ...COMMANDS.map(({ name }) => name),
-    ...[0, 1, 2, 3, 64].map((status) => `status ${status}`),
-  ]
+  readonly goals: readonly string[] = [...NAMES, ...[0, 1, 2, 3, 64].map((status) => `status ${status}`)]
   readonly #directory: string
   readonly #spawnChance: number
 
@@ -57,19 +48,19 @@ export class CliSurface implements Surface {
 
   async check(input: Input, tally: Tally): Promise<void> {
     const random = new Random(input.choices)
-    const command = COMMANDS[random.below(COMMANDS.length)] as Command
-    const options = optionsOf(command.name, random)
+    const command = NAMES[random.below(NAMES.length)] ?? ''
+    const options = optionsOf(command, random)
     const isSpawned = random.chance(this.#spawnChance)
     const appended = makeJournal(random, []).subarray(0, 2000)
 
-    const call = this.#prepare(input, command.name, options, appended)
+    const call = this.#prepare(input, command, options, appended)
     const expected = expectedOutcome(call, this.#files())
-    const outcome = await (isSpawned ? this.#spawn(call) : this.#run(command, call))
-    const what = `fsys ${command.name} ${options.join(' ')}`
+    const outcome = await (isSpawned ? this.#spawn(call) : this.#run(call))
+    const what = `fsys ${command} ${options.join(' ')}`
     must(outcome.status === expected.status, 'CLI', () => `${what}: status ${outcome.status}, not ${expected.status}`)
     expected.check(outcome)
     if (isSpawned) tally.add('as a process')
-    tally.add(command.name)
+    tally.add(command)
     tally.add(`status ${outcome.status}`)
   }
 
@@ -94,18 +85,19 @@ export class CliSurface implements Surface {
   }
 
   /** As `fsys` does it. */
-  async #run(command: Command, { options }: Call): Promise<Outcome> {
+  async #run({ command, options }: Call): Promise<Outcome> {
     const chunks: Buffer[] = []
     const stdout = new Writable({ write: (chunk: Buffer, _, done) => (chunks.push(chunk), done()) })
     const output = new Output(stdout)
+    const loaded = (await COMMANDS.get(command)?.load()) as Command
     let status
     try {
-      status = await command.run(this.#argumentsOf(command.name, options), { output, note: () => undefined })
+      status = await loaded.run(this.#argumentsOf(command, options), { output, note: () => undefined })
     } catch (error) {
       const isKnown = codeOf(error) !== undefined || error instanceof UsageError || error instanceof InputError
       const isOurs = error instanceof TypeError || error instanceof RangeError
       if (!isKnown || isOurs) throw error
-      status = statusOf(error, command.statusOtherwise)
+      status = statusOf(error, loaded.statusOtherwise)
     }
     await output.finish()
     return { status, stdout: Buffer.concat(chunks), files: this.#files() }

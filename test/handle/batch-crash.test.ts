@@ -185,7 +185,8 @@ suite('a full disk in a batch leaves old files, or new ones, and says which', ()
 
 test('batches of two processes write the same files: each is one of the two, whole, and none is the old one', async () => {
   const paths = ['a', 'b', 'c', 'd', 'e']
-  const explored = await explore({ schedules: 100, disk: { oneTrip: true } }, async (world) => {
+  // As many as it takes for the rare kind of crash to come: one of a hundred lives was killed in mid-batch four times, or never.
+  const explored = await explore({ schedules: 400, disk: { oneTrip: true } }, async (world) => {
     world.disk.makeDirectory('/data')
     const before = createHandle({ storage: world.disk.process(), root: '/data', mode: 'prod' })
     for (const path of paths) before.writeSync(path, contentOf(path, 'old'))
@@ -224,7 +225,7 @@ test('batches of two processes write the same files: each is one of the two, who
     )
     for (const path of paths) assert.equal(textAt(world.disk, `/data/${path}`), 'last')
   })
-  assert.ok(explored.powerCuts > 30 && explored.kills > 0)
+  assert.ok(explored.powerCuts > 120 && explored.kills > 0)
 })
 
 test('a trip uses the sync that the method asks for, and for bits that were set the full one', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { getEventListeners, once } from 'node:events'
+import { createReadStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import type { BatchError } from '#src/handle/batch-error.js'
 import { createHandle } from '#src/handle/handle.js'
@@ -173,6 +175,74 @@ test('a source that is not read to its end is told so', async (context) => {
   content.next()
   await failureOf(handle.writeBatch([['none/a', content]]))
   assert.ok(isTold)
+})
+
+test('a source may throw whatever it likes, also nothing: its operation has failed, and the batch says so', async (context) => {
+  const world = realWorld(context)
+  const handle = world.handle({ root: world.base })
+  for (const thrown of [undefined, null, 0, 'text']) {
+    const content = (function* content(): Generator<string> {
+      yield 'x'
+      // oxlint-disable-next-line typescript/only-throw-error
+      throw thrown
+    })()
+    const { failed, cause, completed } = await failureOf(handle.batch().write('a', content).commit())
+    assert.deepEqual([failed, completed], [[{ index: 0, kind: 'write', path: 'a', error: thrown }], []])
+    assert.equal(cause, thrown)
+  }
+  assert.deepEqual(world.names(), [])
+})
+
+// Nobody listened to a stream before its turn, and Node ends a process for an error of which nobody hears.
+test('a stream that fails before its turn stops the batch, and not the process', async (context) => {
+  const world = realWorld(context)
+  const handle = world.handle({ root: world.base })
+  const missing = createReadStream(join(world.base, 'none'))
+  const slow = async function* slow(): AsyncGenerator<string> {
+    while (!missing.destroyed) await delay(1)
+    yield 'x'
+  }
+  const stopped = handle.batch().write('a', slow()).write('b', missing).commit({ concurrency: 1 })
+  const { failed, completed } = await failureOf(stopped)
+  assert.deepEqual(completed, [0])
+  assert.deepEqual(
+    failed.map(({ index, error }) => [index, (error as NodeJS.ErrnoException).code]),
+    [[1, 'ENOENT']],
+  )
+  assert.deepEqual(world.names(), ['a'])
+})
+
+test('a batch that stops leaves the sources of what it has not started as they are, to be given to another one', async (context) => {
+  const world = realWorld(context)
+  const handle = world.handle({ root: world.base })
+  world.put('there', 'x')
+  const stream = createReadStream(join(world.base, 'there'))
+  await once(stream, 'open')
+  const stopped = handle.batch().write('none/a', 'x').write('b', stream).commit({ concurrency: 1 })
+  const { notStarted } = await failureOf(stopped)
+  assert.deepEqual([notStarted, world.names()], [[1], ['there']])
+  await handle.batch().write('b', stream).commit()
+  assert.deepEqual([world.names(), world.content('b')], [['b', 'there'], 'x'])
+})
+
+test('one signal serves many streams at the same time, and Node warns of no leak', async (context) => {
+  const world = realWorld(context)
+  const handle = world.handle({ root: world.base })
+  const { signal } = new AbortController()
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', onWarning)
+  context.after(() => process.off('warning', onWarning))
+  const slow = async function* slow(): AsyncGenerator<string> {
+    await delay(20)
+    yield 'x'
+  }
+  const batch = handle.batch()
+  for (let index = 0; index < 40; index++) batch.write(`f${index}`, slow())
+  await batch.commit({ signal })
+  await delay(0)
+  assert.deepEqual(warnings, [])
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 test('grouped, a batch syncs each directory once; without, once for each operation, one after the other if so asked', async () => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { constants } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { test } from 'node:test'
 
+import { createHandle } from '#src/handle/handle.js'
 import { call, type Steps } from '#src/storage/steps.js'
 
 import { inEveryWorld } from './worlds.js'
@@ -123,6 +127,34 @@ inEveryWorld('read and readAt give what is there', function* (world) {
   assert.equal((yield* call(handle, 'read', 'empty')).length, 0)
 })
 
+inEveryWorld(
+  'readAt of more than a buffer can hold is refused as read is, and gives what there is of less',
+  function* (world) {
+    const handle = world.handle({ root: world.base })
+    world.put('a', 'x')
+    const length = constants.MAX_LENGTH + 1
+    if (!Number.isSafeInteger(length * 2)) return
+    assert.equal((yield* call(handle, 'readAt', 'a', 0, length)).length, 1)
+    yield* call(handle, 'truncate', 'a', length)
+    yield* fails('ERR_FSYS_OUT_OF_RANGE', () => call(handle, 'read', 'a'))
+    yield* fails('ERR_FSYS_OUT_OF_RANGE', () => call(handle, 'readAt', 'a', 0, length))
+    assert.equal((yield* call(handle, 'readAt', 'a', length - 2, length)).length, 2)
+  },
+)
+
+test(
+  'readAt reads files that the kernel makes up, which have no size',
+  { skip: process.platform === 'linux' ? false : 'there is no /proc' },
+  async () => {
+    const handle = createHandle({ mode: 'prod' })
+    const text = readFileSync('/proc/self/mountinfo', 'utf8')
+    assert.ok(text.length > 3)
+    assert.equal((await handle.readAt('/proc/self/mountinfo', 0, 3)).toString(), text.slice(0, 3))
+    assert.equal(handle.readAtSync('/proc/self/mountinfo', 1, 1_000_000).toString(), text.slice(1))
+    handle.close()
+  },
+)
+
 inEveryWorld('copy makes an equal file, and replaces one', function* (world) {
   const handle = world.handle({ root: world.base })
   const content = 'abc'.repeat(500_000)
@@ -171,6 +203,57 @@ inEveryWorld('rename moves files, directories and links, and replaces files', fu
   yield* call(handle, 'rename', 'd', 'e')
   assert.deepEqual([world.names(), world.names('e')], [['e', 'other'], ['b']])
   yield* fails('ERR_FSYS_NOT_FOUND', () => call(handle, 'rename', 'd', 'f'))
+})
+
+inEveryWorld('rename says why a directory cannot be moved, and names both places by their paths', function* (world) {
+  const handle = world.handle({ root: world.base })
+  for (const path of ['d', 'd/e', 'd/e/f']) world.makeDirectory(path)
+  for (const to of ['d/x', 'd/e/x']) {
+    const error = yield* failure(() => call(handle, 'rename', 'd', to))
+    assert.equal(error.code, 'ERR_FSYS_INTO_ITSELF', to)
+    assert.match(error.message, /^cannot rename ".*d": ".*x" is within it$/u)
+    assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /proc/u)
+  }
+  const busy = yield* failure(() => call(handle, 'rename', '.', 'x'))
+  assert.equal(busy.code, 'ERR_FSYS_BUSY')
+  assert.doesNotMatch(busy.message, /proc/u)
+  world.put('d/e/n', 'n')
+  const full = yield* failure(() => call(handle, 'rename', 'd/e/f', 'd/e'))
+  assert.equal(full.code, 'ERR_FSYS_NOT_EMPTY')
+  assert.doesNotMatch(full.message, /proc/u)
+  if (!world.isSimulated) {
+    const { path, dest } = full.cause as { path: string; dest: string }
+    assert.deepEqual([path, dest], [`${world.base}/d/e/f`, `${world.base}/d/e`])
+  }
+  assert.deepEqual([world.names(), world.names('d/e')], [['d'], ['f', 'n']])
+})
+
+inEveryWorld('a path that ends in a slash asks for a directory, and a file is none', function* (world) {
+  const handle = world.handle({ root: world.base })
+  world.put('n', 'n')
+  assert.equal(yield* call(handle, 'exists', 'n/'), false)
+  for (const path of ['n/', 'n/x/']) {
+    yield* fails('ERR_FSYS_NOT_A_DIRECTORY', () => call(handle, 'delete', path))
+    yield* fails('ERR_FSYS_NOT_A_DIRECTORY', () => call(handle, 'write', path, 'x'))
+    yield* fails('ERR_FSYS_NOT_A_DIRECTORY', () => call(handle, 'stat', path))
+    yield* fails('ERR_FSYS_NOT_A_DIRECTORY', () => call(handle, 'read', path))
+  }
+  // There can be nothing of that name.
+  assert.equal(yield* call(handle, 'delete', 'n/x'), false)
+  assert.equal(yield* call(handle, 'delete', 'none/'), false)
+  assert.equal(world.content('n'), 'n')
+})
+
+inEveryWorld('rename moves no file to a path that ends in a slash, where only a directory can be', function* (world) {
+  const handle = world.handle({ root: world.base })
+  world.put('n', 'n')
+  world.symlink('n', 'link')
+  for (const name of ['n', 'link'])
+    yield* fails('ERR_FSYS_NOT_A_DIRECTORY', () => call(handle, 'rename', name, 'none/'))
+  assert.deepEqual(world.names(), ['link', 'n'])
+  world.makeDirectory('d')
+  yield* call(handle, 'rename', 'd', 'e/')
+  assert.deepEqual(world.names(), ['e', 'link', 'n'])
 })
 
 inEveryWorld('exists, isFile, isDirectory and stat look at what a path leads to', function* (world) {
@@ -236,12 +319,16 @@ inEveryWorld('a closed handle does nothing more', function* (world) {
 })
 
 function* fails(code: string, work: () => Steps<unknown>, what?: string): Steps<void> {
+  const error = yield* failure(work, `${what}: ${code}`)
+  assert.equal(error.code, code, `${what}: ${error.message}`)
+}
+
+function* failure(work: () => Steps<unknown>, what = 'a failure'): Steps<Error & { readonly code?: unknown }> {
   let result: unknown
   try {
     result = yield* work()
   } catch (error) {
-    assert.equal((error as { code?: unknown }).code, code, `${what}: ${String(error)}`)
-    return
+    return error as Error
   }
-  assert.fail(`${what}: ${code} was to come, and there was ${String(result)}`)
+  assert.fail(`${what} was to come, and there was ${String(result)}`)
 }

@@ -34,6 +34,17 @@ function found(handle: Handle, pattern: string, options?: Parameters<Handle['fin
 
 const FILES = ['a.json', 'b.txt', '.hidden', 'logs/1.log', 'logs/old/2.log', 'logs/.x/3.log', 'src/x/y/z.ts', 'A.JSON']
 
+test('find: a pattern that is not well-formed is refused, also where a shell would take it as it stands', () => {
+  const { handle } = handleOn(['[', 'a[1', '{', '(1'])
+  for (const pattern of ['[', 'a[1', '*[', 'a/[', '{', '{a,b', '(1', '!(a', '1)', '[z-a]', 'a\\']) {
+    assert.throws(() => handle.find(pattern), { code: 'ERR_FSYS_INVALID_ARGUMENT', name: 'TypeError' }, pattern)
+  }
+  assert.deepEqual(found(handle, '\\['), ['['])
+  assert.deepEqual(found(handle, 'a\\[1'), ['a[1'])
+  assert.deepEqual(found(handle, '*\\{'), ['{'])
+  assert.deepEqual(found(handle, '[(]1'), ['(1'])
+})
+
 test('find: wildcards within a name, and over directories', () => {
   const { handle } = handleOn(FILES, { link: 'logs' })
   const expected: Readonly<Record<string, readonly string[]>> = {

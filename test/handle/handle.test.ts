@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -41,6 +41,17 @@ test('bad options are the caller’s mistakes', () => {
   const invalid = { code: 'ERR_FSYS_INVALID_ARGUMENT', name: 'TypeError' }
   for (const options of [{ method: 'fast' }, { mode: 'test' }, { root: 3 }, { rooot: '/' }, { storage: {} }, null, 3]) {
     assert.throws(() => createHandle(options as object), invalid, JSON.stringify(options))
+  }
+})
+
+test('a root that is no directory, or is not there, is refused', (context) => {
+  const base = temporaryDirectory(context)
+  writeFileSync(join(base, 'no-directory'), '')
+  for (const [name, code] of [
+    ['no-directory', 'ERR_FSYS_NOT_A_DIRECTORY'],
+    ['none', 'ERR_FSYS_NOT_FOUND'],
+  ] as const) {
+    assert.throws(() => createHandle({ root: join(base, name) }), { code, name: 'FsysError' })
   }
 })
 
@@ -129,6 +140,10 @@ test('a journal of a handle that is direct is direct too, unless told otherwise'
   const handle = createHandle({ method: 'direct', root: base, mode: 'prod' })
   const disk = new SimDisk()
   const simulated = createHandle({ storage: disk.process(), mode: 'prod' })
+  for (const options of [null, 5, { drect: true }]) {
+    await assert.rejects(handle.journal('a.wal', options as object), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
+    assert.throws(() => handle.journalSync('a.wal', options as object), { code: 'ERR_FSYS_INVALID_ARGUMENT' })
+  }
   const journal = await handle.journal('a.wal')
   if (handle.activeMethod === 'direct')
     assert.equal(journal.info.isDirect || journal.info.write.reason !== undefined, true)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { Worker } from 'node:worker_threads'
 
 import { createHandle, type Handle } from '#src/handle/handle.js'
 import { RootedScope } from '#src/handle/rooted-scope.js'
@@ -11,6 +10,7 @@ import { NodeStorage } from '#src/storage/node-storage.js'
 import { call, runSync, type Steps } from '#src/storage/steps.js'
 import type { StorageDirectory } from '#src/storage/storage.js'
 
+import { startRacer } from '../support/racer.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { inEveryWorld, type World } from './worlds.js'
 
@@ -278,48 +278,4 @@ async function attempt(work: () => Promise<unknown>): Promise<string> {
 
 function count(tally: Record<string, number>, what: string): void {
   tally[what] = (tally[what] ?? 0) + 1
-}
-
-/** A thread that puts links to the outside in the place of directories and files, and takes them away again. */
-async function startRacer(root: string): Promise<{ stop: () => Promise<void> }> {
-  const worker = new Worker(`(${race.toString()})()`, { eval: true, workerData: { root } })
-  await new Promise((resolve) => worker.once('message', resolve))
-  return {
-    stop: async () => {
-      await worker.terminate()
-    },
-  }
-}
-
-/** Runs in the worker, where there is nothing but Node. */
-function race(): void {
-  const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
-  const fs = process.getBuiltinModule('node:fs')
-  const { root } = workerData as { root: string }
-  const attemptAll = (...steps: (() => void)[]): void => {
-    for (const step of steps) {
-      try {
-        step()
-      } catch {
-        // The other one was faster.
-      }
-    }
-  }
-  fs.symlinkSync('../outside', `${root}/link`)
-  fs.symlinkSync('../outside/file', `${root}/file-link`)
-  parentPort?.postMessage('begins')
-  for (;;) {
-    attemptAll(
-      () => fs.renameSync(`${root}/d`, `${root}/away`),
-      () => fs.renameSync(`${root}/link`, `${root}/d`),
-      () => fs.renameSync(`${root}/d`, `${root}/link`),
-      () => fs.renameSync(`${root}/away`, `${root}/d`),
-      () => fs.renameSync(`${root}/d/e`, `${root}/e-away`),
-      () => fs.symlinkSync('../../outside/e', `${root}/d/e`),
-      () => fs.unlinkSync(`${root}/d/e`),
-      () => fs.renameSync(`${root}/e-away`, `${root}/d/e`),
-      () => fs.linkSync(`${root}/file-link`, `${root}/f`),
-      () => fs.unlinkSync(`${root}/f`),
-    )
-  }
 }

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 
 import { createHandle } from 'fsys'
 
-import { SimDisk } from '#src/testing.js'
+import { faultOnNth, SimDisk } from '#src/testing.js'
 
+import { Listener } from '../support/events.js'
 import { inEveryWorldWaiting } from './worlds.js'
 
 inEveryWorldWaiting('stats counts calls, their bytes, failures and durations by kind', async (world) => {
@@ -91,3 +92,67 @@ test('a sync that hangs is a write that takes long, and one that fails is not co
   await assert.rejects(handle.write('/a', 'y'), { code: 'ERR_FSYS_IO' })
   assert.deepEqual([handle.stats().fileSyncMs.count, handle.stats().calls['write']?.failures], [1, 1])
 })
+
+test('a sync that is slow is told of while it hangs, and again when it has ended', async () => {
+  const cases = [
+    { kind: 'dataSync', what: 'file', oneTrip: false },
+    { kind: 'syncDirectory', what: 'directory', oneTrip: false },
+    { kind: 'dataSync', what: 'files', oneTrip: true },
+  ] as const
+  for (const { kind, what, oneTrip } of cases) {
+    const disk = new SimDisk({ oneTrip })
+    disk.makeDirectory('/data')
+    const handle = createHandle({ storage: disk.process(), mode: 'prod', method: 'data', slowSyncMs: 500 })
+    using listener = new Listener()
+    disk.faults = faultOnNth(kind, 1, { delayMs: 3000 })
+    if (oneTrip) {
+      await handle.writeBatch([
+        ['/data/a', 'x'],
+        ['/data/b', 'x'],
+      ])
+    } else await handle.write('/data/a', 'x')
+    const slow = slowOf(listener)
+    const [hanging = 0, all = 0] = slow.map(({ durationMs }) => durationMs as number)
+    const facts = { path: '/data', what, slowSyncMs: 500 }
+    assert.deepEqual(slow, [
+      { ...facts, durationMs: hanging, isFinished: false },
+      { ...facts, durationMs: all, isFinished: true },
+    ])
+    assert.ok(hanging >= 500 && hanging < 3000 && all >= 3000, `${hanging} ${all}`)
+    assert.equal(handle.stats().slowSyncs, 1)
+    await handle.write('/data/a', 'y')
+    await disk.advance(10_000)
+    assert.deepEqual(slowOf(listener), [])
+  }
+})
+
+test('a slow sync that fails is told of with its error; one that blocks when it has ended; none with slowSyncMs 0', async () => {
+  const disk = new SimDisk()
+  const storage = disk.process()
+  const handle = createHandle({ storage, mode: 'prod', method: 'data' })
+  using listener = new Listener()
+  disk.faults = faultOnNth('dataSync', 1, { error: 'EIO', delayMs: 3000 })
+  await assert.rejects(handle.write('/a', 'x'), { code: 'ERR_FSYS_IO' })
+  const [, failed] = slowOf(listener)
+  assert.equal((failed?.['error'] as { code?: string } | undefined)?.code, 'EIO')
+  disk.faults = faultOnNth('dataSync', 1, { delayMs: 3000 })
+  handle.writeSync('/a', 'x')
+  assert.deepEqual(
+    slowOf(listener).map(({ isFinished }) => isFinished),
+    [true],
+  )
+  const indifferent = createHandle({ storage, mode: 'prod', method: 'data', slowSyncMs: 0 })
+  disk.faults = faultOnNth('dataSync', 1, { delayMs: 3000 })
+  await indifferent.write('/a', 'x')
+  assert.deepEqual([slowOf(listener), indifferent.stats().slowSyncs, handle.stats().slowSyncs], [[], 0, 2])
+  for (const slowSyncMs of [-1, 0.5, 3_600_001]) {
+    assert.throws(() => createHandle({ slowSyncMs }), { code: 'ERR_FSYS_OUT_OF_RANGE' })
+  }
+})
+
+function slowOf(listener: Listener): Record<string, unknown>[] {
+  return listener
+    .take()
+    .filter(({ event }) => event === 'slow-sync')
+    .map(({ message }) => message)
+}

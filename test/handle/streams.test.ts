@@ -138,6 +138,69 @@ test('what is no piece is refused, and the source is told to end', async (contex
   isUntouched(base)
 })
 
+test('a source is ended whatever a call was refused for before it has begun', async (context) => {
+  const { handle, path, base } = prepare(context)
+  const closed = createHandle({ mode: 'prod' })
+  closed.close()
+  const calls: Record<string, (stream: Readable) => Promise<unknown>> = {
+    'a closed handle': (stream) => closed.write(path, stream),
+    'a closed handle, writeCopy': (stream) => closed.writeCopy(path, stream),
+    'a bad option': (stream) => handle.write(path, stream, { mood: 1 } as object),
+    'a bad mode': (stream) => handle.write(path, stream, { mode: -1 }),
+    'a bad path': (stream) => handle.write('a\0', stream),
+    'a signal': (stream) => handle.write(path, stream, { signal: AbortSignal.abort() }),
+  }
+  for (const [why, write] of Object.entries(calls)) {
+    const stream = new Readable({ read: () => undefined })
+    await assert.rejects(write(stream))
+    assert.ok(stream.destroyed, why)
+  }
+  const stream = new Readable({ read: () => undefined })
+  assert.throws(() => closed.writeSync(path, stream as never), { code: 'ERR_FSYS_CLOSED' })
+  assert.ok(stream.destroyed)
+  let isCancelled = false
+  const web = new ReadableStream<string>({ cancel: () => void (isCancelled = true) })
+  await assert.rejects(closed.write(path, web), { code: 'ERR_FSYS_CLOSED' })
+  assert.ok(isCancelled)
+  isUntouched(base)
+})
+
+test('the end of a source is waited for, but not beyond an abort', async (context) => {
+  const { handle, path, base } = prepare(context)
+  let end: (result: IteratorResult<string>) => void = () => undefined
+  const ended = new Promise<IteratorResult<string>>((resolve) => (end = resolve))
+  let onAsked: () => void = () => undefined
+  const source = (): AsyncIterable<string> => ({
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false, value: 3 as never }),
+      return: () => {
+        onAsked()
+        return ended
+      },
+    }),
+  })
+  const write = async (signal?: AbortSignal): Promise<{ readonly refused: Promise<void> }> => {
+    const asked = new Promise<void>((resolve) => (onAsked = resolve))
+    const refused = assert.rejects(handle.write(path, source(), signal && { signal }), {
+      code: 'ERR_FSYS_INVALID_ARGUMENT',
+    })
+    await asked
+    return { refused }
+  }
+  const controller = new AbortController()
+  const { refused: aborted } = await write(controller.signal)
+  controller.abort()
+  await aborted
+  let isSettled = false
+  const { refused } = await write()
+  void refused.then(() => (isSettled = true))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.equal(isSettled, false)
+  end({ done: true, value: undefined })
+  await refused
+  isUntouched(base)
+})
+
 test('a signal ends a write while it waits for its source, and before it is in place', async (context) => {
   const { handle, path, base } = prepare(context)
   const reason = new Error('enough')
@@ -169,6 +232,9 @@ test('bad arguments are the caller’s mistakes', async (context) => {
     for (const iterator of [5, null, {}, { next: 1 }]) {
       await assert.rejects(handle.write(path, { [kind]: () => iterator } as never), invalid)
     }
+    // What iterates, but by nothing, or gives nothing.
+    await assert.rejects(handle.write(path, { [kind]: 5 } as never), invalid)
+    await assert.rejects(handle.write(path, { [kind]: () => ({ next: () => null }) } as never), invalid)
   }
   await assert.rejects(handle.write(path, 'x', { mood: 1 } as object), invalid)
   await assert.rejects(handle.write(path, 'x', { signal: 1 } as object), invalid)

@@ -4,6 +4,9 @@ import { suite, test } from 'node:test'
 
 import { type Journal, openReader } from 'fsys'
 
+import { SimDisk } from '#src/storage/sim/sim-disk.js'
+
+import { interposed, systemError } from '../support/interposed.js'
 import { openJournal } from '../support/open-journal.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { unavailable } from '../support/unavailable.js'
@@ -58,3 +61,41 @@ for (const mode of ['cached', 'direct'] as const) {
     }
   })
 }
+
+// The write of a full slot was refused at once, and who blocked in the same turn took it for one that had ended well: what it
+// confirmed had a hole in it.
+test('D1 D5: a write that has failed is not taken for written by one who blocks before that was heard', async (context) => {
+  const path = join(temporaryDirectory(context), 'a.wal')
+  let isFull = false
+  const storage = interposed(({ name, isSync, path: of }) => {
+    if (isFull && of === path && name === 'file.write' && !isSync) throw systemError('ENOSPC', -28)
+  })
+  const journal = await openJournal(path, { storage, logBufferBytes: 65_536 })
+  const confirmed = await journal.commit('confirmed')
+  isFull = true
+  while (journal.nextLsn < 100_000) journal.append(Buffer.alloc(40))
+  // No other engine leaves a full slot to a write that nobody awaits.
+  if (journal.info.engine === 'portable') {
+    journal.closeSync()
+    return
+  }
+  assert.throws(() => journal.syncThroughSync(journal.nextLsn), { code: 'ERR_FSYS_NO_SPACE' })
+  assert.equal(journal.durableLsn, confirmed)
+  await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+  const next = await openJournal(path)
+  assert.equal(next.info.recovery.cleanEnd, confirmed)
+  await next.close()
+})
+
+test('D1: what failed while the journal was opened, to find out the alignment, is not told to one who blocks later', async () => {
+  const storage = new SimDisk({ oneTrip: true, sectorBytes: 4096 }).process()
+  const journal = await openJournal('/a.wal', { storage, direct: true })
+  assert.equal(journal.info.isDirect, true)
+  const committing = journal.commit('x')
+  // The group has started.
+  await new Promise((resolve) => storage.clock.soon(() => resolve(undefined)))
+  const lsn = journal.append('y')
+  assert.equal(journal.syncThroughSync(lsn), lsn)
+  assert.ok((await committing) <= lsn)
+  await journal.close()
+})

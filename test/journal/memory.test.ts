@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 import { temporaryDirectory } from '../support/temporary.js'
 
-const GIBIBYTES = 2
+const GIBIBYTES = 1
 const child = fileURLToPath(new URL('../fixtures/memory-child.js', import.meta.url))
 
 function peakMiB(task: string, path: string): number {

@@ -185,6 +185,44 @@ suite('advise', () => {
     await journal.close()
   })
 
+  // Linux begins to write what it is to forget, and ext4 has dropped it when it found no blocks: the sync after it said that
+  // all was well.
+  test('D1: nothing is to be forgotten that is not durable', async () => {
+    const { disk, journal } = openOnDisk()
+    const durable = await journal.commit(Buffer.alloc(10_000))
+    journal.append(Buffer.alloc(20_000))
+    journal.flushSync()
+    const told: [position: number, length: number][] = []
+    disk.faults = ({ kind, position, length }) => {
+      if (kind === 'advise') told.push([position ?? -1, length ?? -1])
+      return undefined
+    }
+    for (const [offset, length] of [
+      [0, 0],
+      [4096, 0],
+      [0, 4096],
+      [100, 50_000],
+      [8192, 0],
+      [durable, 4096],
+    ] as const) {
+      assert.equal(await journal.advise(offset, length, 'dont-need'), true)
+      assert.equal(journal.adviseSync(offset, length, 'dont-need'), true)
+    }
+    const expected = [
+      [0, 8192],
+      [4096, 4096],
+      [0, 4096],
+      [100, 8092],
+    ]
+    assert.deepEqual(
+      told,
+      expected.flatMap((each) => [each, each]),
+    )
+    assert.equal(await journal.advise(0, 0, 'will-need'), true)
+    assert.deepEqual(told.at(-1), [0, 0])
+    await journal.close()
+  })
+
   test('what is no advice is refused, and so is who is closed; a reader that is being closed waits', async () => {
     const { disk, journal } = openOnDisk()
     await journal.commit('x')

@@ -4,7 +4,7 @@ import { suite, test } from 'node:test'
 
 import type { Journal } from 'fsys'
 
-import { faultFromNth, faultOnNth } from '#src/storage/sim/faults.js'
+import { faultOnNth } from '#src/storage/sim/faults.js'
 import { SimDisk } from '#src/storage/sim/sim-disk.js'
 
 import { type Interposer, interposed } from '../support/interposed.js'
@@ -68,10 +68,16 @@ suite('writeback is started early', { skip }, () => {
 })
 
 suite('writeback that is started early and', () => {
-  test('D5 D10: fails is told to all who wait, and ends the journal', async () => {
+  test('D5 D10: fails is told to all who wait, at once, and ends the journal', async () => {
     const { disk, journal } = await onDisk()
-    disk.faults = faultFromNth('startWriteback', 1, { error: 'EIO' })
+    const delayMs = 1000
+    disk.faults = ({ kind }) => {
+      if (kind === 'startWriteback') return { error: 'EIO' }
+      return kind === 'dataSync' ? { delayMs } : undefined
+    }
+    const begunAt = disk.now
     const results = await Promise.allSettled(commitMany(journal, 12))
+    assert.ok(disk.now - begunAt < delayMs, 'its sync was waited for')
     for (const result of results) {
       assert.equal(result.status, 'rejected')
       assert.equal(result.reason.code, 'ERR_FSYS_IO')
@@ -80,15 +86,45 @@ suite('writeback that is started early and', () => {
     await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
   })
 
+  // ext4 drops what it finds no blocks for, and tells only the one for whom it was looking: a sync that comes later finds
+  // nothing to do, and answers that all is well.
+  test('D1 D5: fails behind a sync that was not told leaves nothing confirmed that is lost', async () => {
+    const { disk, journal } = await onDisk()
+    disk.faults = faultOnNth('startWriteback', 1, { error: 'EIO', delayMs: 1000 })
+    // The sync of the same group is over long before.
+    const results = await Promise.allSettled(commitMany(journal, 12))
+    for (const result of results) {
+      assert.equal(result.status, 'rejected')
+      assert.equal(result.reason.code, 'ERR_FSYS_IO')
+    }
+    assert.equal(journal.durableLsn, 0)
+    await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+  })
+
+  test('D1 D5: fails is told to one who blocks for a sync, too', async () => {
+    const { disk, journal } = await onDisk()
+    disk.faults = faultOnNth('startWriteback', 1, { error: 'EIO', delayMs: 1000 })
+    const waiting = Promise.allSettled(commitMany(journal, 12))
+    assert.throws(() => journal.syncThroughSync(journal.nextLsn), { code: 'ERR_FSYS_IO' })
+    assert.equal(journal.durableLsn, 0)
+    for (const { status } of await waiting) assert.equal(status, 'rejected')
+    await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
+  })
+
   test('D10: takes long keeps the file open, and the close waiting', async () => {
     const { disk, journal } = await onDisk()
     const delayMs = 1000
-    disk.faults = faultOnNth('startWriteback', 1, { delayMs })
+    disk.faults = ({ kind }) => {
+      if (kind === 'startWriteback') return { delayMs }
+      return kind === 'dataSync' ? { error: 'EIO' } : undefined
+    }
     const begunAt = disk.now
-    await Promise.all(commitMany(journal, 12))
-    assert.ok(disk.now - begunAt < delayMs, 'a commit has waited for it')
-    await journal.close()
+    const results = await Promise.allSettled(commitMany(journal, 12))
+    for (const { status } of results) assert.equal(status, 'rejected')
+    assert.ok(disk.now - begunAt < delayMs, 'a failure of the sync is not told at once')
+    await assert.rejects(journal.close(), { code: 'ERR_FSYS_POISONED' })
     assert.ok(disk.now - begunAt >= delayMs)
+    assert.deepEqual(disk.violations, [])
   })
 })
 

@@ -2,6 +2,10 @@
 import { MISTAKES } from './mistakes.js'
 import { type ModelCheck, type ModelResult, type ModelSize, checkModel, hasSpin } from './spin.js'
 
+const HELP = `usage: npm run model
+
+Goes through all states of the model of group commit, and of each of its mistakes. It takes spin and gcc.`
+
 const CHECKS: readonly [ModelCheck['property'], ModelSize][] = [
   ['safety', { committers: 2, lsnMax: 3, faults: 2 }],
   ['safety', { committers: 3, lsnMax: 2, faults: 1 }],
@@ -11,6 +15,10 @@ const CHECKS: readonly [ModelCheck['property'], ModelSize][] = [
 const MISTAKE_SIZE: ModelSize = { committers: 2, lsnMax: 3, faults: 1 }
 
 async function main(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${HELP}\n`)
+    return
+  }
   if (!(await hasSpin())) {
     process.stderr.write('spin and gcc are needed (Debian: apt-get install spin gcc libc6-dev)\n')
     process.exitCode = 1

@@ -31,20 +31,20 @@ export const commitMutants: readonly Mutant[] = [
     name: 'nextLsn is published',
     breaks: 'D1 D4',
     file: COMMITTER,
-    find: `        this.#publish(frontier, records, now)
-        this.#finishGroup(now)`,
-    replace: `        this.#publish(this.#buffer.nextLsn, records, now)
-        this.#finishGroup(now)`,
+    find: `    this.#publish(frontier, records, now)
+    this.#finishGroup(now)`,
+    replace: `    this.#publish(this.#buffer.nextLsn, records, now)
+    this.#finishGroup(now)`,
     caughtBy: { seeds: 100 },
   },
   {
     name: 'the frontier is captured after the sync',
     breaks: 'D4',
     file: COMMITTER,
-    find: `        this.#publish(frontier, records, now)
-        this.#finishGroup(now)`,
-    replace: `        this.#publish(this.#writer.writtenLsn, records, now)
-        this.#finishGroup(now)`,
+    find: `    this.#publish(frontier, records, now)
+    this.#finishGroup(now)`,
+    replace: `    this.#publish(this.#writer.writtenLsn, records, now)
+    this.#finishGroup(now)`,
     caughtBy: { seeds: 1000 },
   },
   {
@@ -54,6 +54,22 @@ export const commitMutants: readonly Mutant[] = [
     find: 'this.track(starting).catch(onFailure)',
     replace: 'this.track(starting).catch(() => {})',
     caughtBy: { test: 'journal/writeback', named: 'fails is told to all who wait' },
+  },
+  {
+    name: 'a sync is believed while writeback that was started early has not answered',
+    breaks: 'D1 D5',
+    file: COMMITTER,
+    find: 'if (unfinished === undefined) this.#endSync',
+    replace: 'if (unfinished !== null) this.#endSync',
+    caughtBy: { test: 'journal/writeback', named: 'fails behind a sync that was not told' },
+  },
+  {
+    name: 'a blocking sync is believed while writeback that was started early has not answered',
+    breaks: 'D1 D5',
+    file: COMMITTER,
+    find: '      this.#writeback.finishSync()\n',
+    replace: '',
+    caughtBy: { test: 'journal/writeback', named: 'fails is told to one who blocks for a sync' },
   },
   {
     name: 'a file is closed under writeback that was started early',
@@ -394,11 +410,35 @@ export const commitMutants: readonly Mutant[] = [
     caughtBy: { test: UNDER_WAY, named: 'does not confirm what a failed write-back has lost, direct' },
   },
   {
+    name: 'a write that could not be begun is taken for one that has ended well',
+    breaks: 'D1 D5',
+    file: 'src/storage/native-file.ts',
+    find: 'if (operation < 0) end(operation, this.#addon.writtenBytes())',
+    replace: 'if (operation < 0) reject(failure(operation, this.#addon.writtenBytes(), length))',
+    caughtBy: { test: 'unit/storage/native-file', named: 'a write that could not be begun is told' },
+  },
+  {
+    name: 'a failed write is forgotten by whoever blocks',
+    breaks: 'D1 D5',
+    file: 'src/storage/native-file.ts',
+    find: '    this.#finish(this.#unfinished)\n',
+    replace: '    this.#failure = undefined\n    this.#finish(this.#unfinished)\n',
+    caughtBy: { test: 'unit/storage/native-file', named: 'a write that has failed is told to one who blocks' },
+  },
+  {
+    name: 'what is not durable is to be forgotten, too',
+    breaks: 'D1',
+    file: 'src/journal/space-hints.ts',
+    find: "    if (advice !== 'dont-need') return length\n",
+    replace: '    if (length !== undefined) return length\n',
+    caughtBy: { test: 'journal/preallocate', named: 'nothing is to be forgotten that is not durable' },
+  },
+  {
     name: 'a blocking sync does not wait for the unfinished write',
     breaks: 'D4b',
     file: COMMITTER,
-    find: '      this.#writer.finishSync()\n      const trip',
-    replace: '      const trip',
+    find: '      this.#writer.finishSync()\n      this.#writeback',
+    replace: '      this.#writeback',
     caughtBy: { seeds: 1000 },
   },
   {

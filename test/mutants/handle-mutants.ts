@@ -1,14 +1,13 @@
 import type { Mutant } from './mutant.js'
 
 const ATOMIC_WRITE = 'src/handle/atomic-write.ts'
+const SWEEPER = 'src/handle/sweeper.ts'
 const ATTRIBUTES = 'src/handle/attributes.ts'
 const BATCH_CRASHES = 'handle/batch-crash'
 const BATCH_RUN = 'src/handle/batch-run.ts'
 const CONTENT = 'src/handle/content.ts'
 const DURABILITY = 'src/handle/durability.ts'
-const ROOTED_SCOPE = 'src/handle/rooted-scope.ts'
 const CRASHES = 'handle/crash'
-const SCOPE = 'handle/scope'
 
 /** Faults in what a handle does with files. */
 export const handleMutants: readonly Mutant[] = [
@@ -16,7 +15,7 @@ export const handleMutants: readonly Mutant[] = [
     name: 'the directory of a file is not synced',
     breaks: 'F2',
     file: DURABILITY,
-    find: "    if (yield* this.#meter.sync('directory', call(directory, 'sync'))) return\n",
+    find: "    if (yield* this.#meter.sync('directory', directory.path, call(directory, 'sync'))) return\n",
     replace: '    if (directory) return\n',
     caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
   },
@@ -112,17 +111,57 @@ export const handleMutants: readonly Mutant[] = [
     name: 'the drafts of the dead are left where they are',
     breaks: 'F4',
     file: ATOMIC_WRITE,
-    find: '  yield* context.sweeper.sweepOnce(directory)\n',
+    find: '  yield* context.sweeper.sweepWhenDue(directory)\n',
     replace: '',
     caughtBy: { test: CRASHES, named: 'write replaces a file (data)' },
   },
   {
     name: 'drafts are removed whoever writes them',
     breaks: 'F4',
-    file: 'src/handle/sweeper.ts',
-    find: 'owner === undefined || !this.#storage.owners.isGone(owner)',
-    replace: 'owner === undefined',
+    file: SWEEPER,
+    find: 'if (this.#storage.owners.isGone(owner)) return true',
+    replace: 'return true',
     caughtBy: { test: 'handle/drafts', named: 'those of the living are not' },
+  },
+  {
+    name: 'the drafts of those elsewhere are removed however young they are',
+    breaks: 'F4',
+    file: SWEEPER,
+    find: 'facts !== undefined && now - facts.changeTime > STILL_NS',
+    replace: 'facts !== undefined',
+    caughtBy: { test: 'handle/drafts', named: 'when nothing has changed in them for a day' },
+  },
+  {
+    name: 'old drafts are removed, whether their writers live or not',
+    breaks: 'F4',
+    file: SWEEPER,
+    find: "whereabouts(this.#me, owner) === 'elsewhere' && (yield* this.#isStill(name))",
+    replace: 'yield* this.#isStill(name)',
+    caughtBy: { test: 'handle/drafts', named: 'the drafts of the living stay, however old' },
+  },
+  {
+    name: 'a draft is as old as the file that it replaces says',
+    breaks: 'F4',
+    file: SWEEPER,
+    find: 'now - facts.changeTime > STILL_NS',
+    replace: 'now - facts.modificationTime > STILL_NS',
+    caughtBy: { test: 'handle/drafts', named: 'whatever times its file is given' },
+  },
+  {
+    name: 'a directory is looked through once and never again',
+    breaks: 'F4',
+    file: SWEEPER,
+    find: 'if (last !== undefined && now < last.nextAt) return',
+    replace: 'if (last !== undefined) return',
+    caughtBy: { test: 'handle/drafts', named: 'looked through once an hour' },
+  },
+  {
+    name: 'a look through a large directory begins where the last one did',
+    breaks: 'F4',
+    file: SWEEPER,
+    find: 'return { removed, nextFrom: seen - removed }',
+    replace: 'return { removed, nextFrom: 0 }',
+    caughtBy: { test: 'handle/drafts', named: 'is looked through in the end' },
   },
   {
     name: 'a draft is left behind when its write fails',
@@ -150,30 +189,6 @@ export const handleMutants: readonly Mutant[] = [
     find: '    if (done < gathered.length) yield* this.#write(gathered.subarray(done))\n',
     replace: '    if (done === 0) yield* this.#write(gathered)\n',
     caughtBy: { test: 'handle/handle', named: 'direct, on the file system that is here' },
-  },
-  {
-    name: 'a walk that would leave the root stays in it',
-    breaks: 'F5',
-    file: ROOTED_SCOPE,
-    find: "if (this.#opened.length === 0) throw outside(this.#asked, 'a symbolic link in it leads outside')",
-    replace: 'if (this.#opened.length === 0) return []',
-    caughtBy: { test: SCOPE, named: 'symbolic links that lead outside are not followed' },
-  },
-  {
-    name: 'directories are opened by their path',
-    breaks: 'F5',
-    file: ROOTED_SCOPE,
-    find: '    return yield* new Walk(this.#directory, asked).run(path)',
-    replace: "    return yield* call(this.#directory, 'openDirectory', path)",
-    caughtBy: { test: SCOPE, named: 'nothing is written or read outside (Node alone)' },
-  },
-  {
-    name: 'a path is not looked at again where directories cannot be pinned',
-    breaks: 'F5',
-    file: ROOTED_SCOPE,
-    find: '    if (directory.isPinned) return\n',
-    replace: '    if (directory.path !== undefined) return\n',
-    caughtBy: { test: SCOPE, named: 'what was opened is verified' },
   },
   {
     name: 'a directory is acknowledged before its name is durable',
@@ -219,18 +234,18 @@ export const handleMutants: readonly Mutant[] = [
     name: 'a batch does not sync the directory of files that were replaced in one trip',
     breaks: 'F2',
     file: BATCH_RUN,
-    find: '      this.#directories.changed(parent)\n      for (const [at, index]',
-    replace: '      for (const [at, index]',
+    find: '      this.#directories.changed(parent)\n      for (const [at, {',
+    replace: '      for (const [at, {',
     caughtBy: { test: BATCH_CRASHES, named: 'small files, in trips of three' },
   },
   {
     name: 'a batch takes what one trip could not do for done',
     breaks: 'F2',
     file: BATCH_RUN,
-    find: `        else if (outcome instanceof Error) this.#fail(index, outcome)
+    find: `        else if (outcome instanceof Error) this.#fail(index, draftLost(outcome, directory, name))
       }
       return chunk.filter((_, at) => outcomes[at] === 'not-plain')`,
-    replace: `        else if (outcome instanceof Error) this.#fail(index, outcome)
+    replace: `        else if (outcome instanceof Error) this.#fail(index, draftLost(outcome, directory, name))
         else this.#done(index, 0)
       }
       return []`,
@@ -240,7 +255,7 @@ export const handleMutants: readonly Mutant[] = [
     name: 'a batch counts a file that has failed in one trip as done',
     breaks: 'F6',
     file: BATCH_RUN,
-    find: 'else if (outcome instanceof Error) this.#fail(index, outcome)',
+    find: 'else if (outcome instanceof Error) this.#fail(index, draftLost(outcome, directory, name))',
     replace: 'else if (outcome instanceof Error) this.#done(index, 0)',
     caughtBy: { test: BATCH_CRASHES, named: 'EIO small files, in trips of three' },
   },
@@ -248,15 +263,15 @@ export const handleMutants: readonly Mutant[] = [
     name: 'a batch is not stopped by a write that has failed',
     breaks: 'F6',
     file: BATCH_RUN,
-    find: '    this.#stop ??= { cause: error }\n    if ((error',
-    replace: "    if (kind !== 'write') this.#stop ??= { cause: error }\n    if ((error",
+    find: '    this.#stop ??= { cause: error }\n    // A source',
+    replace: "    if (kind !== 'write') this.#stop ??= { cause: error }\n    // A source",
     caughtBy: { test: BATCH_CRASHES, named: 'EIO small files, in trips of three' },
   },
   {
     name: 'a batch that replaces files in one trip leaves the drafts of the dead',
     breaks: 'F4',
     file: BATCH_RUN,
-    find: '      await run(sweeper.sweepOnce(directory))\n',
+    find: '      await run(sweeper.sweepWhenDue(directory))\n',
     replace: '',
     caughtBy: { test: BATCH_CRASHES, named: 'small files, in trips of three' },
   },

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.js'
 const LIFE = 'src/journal/journal-life.ts'
 const LOCK = 'src/journal/lock.ts'
 const OWNERS = 'src/platform/owners.ts'
+const WHEREABOUTS = 'src/storage/whereabouts.ts'
 
 /** Faults in who may write, and until when. */
 export const lockMutants: readonly Mutant[] = [
@@ -17,25 +18,25 @@ export const lockMutants: readonly Mutant[] = [
   {
     name: 'a lock is judged across pid namespaces',
     breaks: 'D8',
-    file: OWNERS,
-    find: 'if (owner.pidNamespace !== me.pidNamespace || !isId(owner.pid)) return false',
-    replace: 'if (!isId(owner.pid)) return false',
+    file: WHEREABOUTS,
+    find: "return owner.pidNamespace === me.pidNamespace ? 'here' : 'elsewhere'",
+    replace: "return 'here'",
     caughtBy: { test: 'journal/lock', named: 'nobody can tell about another pid namespace' },
   },
   {
     name: 'a lock is judged across hosts',
     breaks: 'D8',
-    file: OWNERS,
-    find: '  if (owner.host !== me.host) return false\n',
+    file: WHEREABOUTS,
+    find: "  if (owner.host !== me.host) return 'elsewhere'\n",
     replace: '',
     caughtBy: { test: 'journal/lock', named: 'nobody can tell about another host' },
   },
   {
     name: 'a lock is judged by a boot that is not known',
     breaks: 'D8',
-    file: OWNERS,
-    find: 'return owner.boot !== UNKNOWN && me.boot !== UNKNOWN',
-    replace: 'return true',
+    file: WHEREABOUTS,
+    find: "return owner.boot !== UNKNOWN_BOOT && me.boot !== UNKNOWN_BOOT ? 'before' : 'elsewhere'",
+    replace: "return 'before'",
     caughtBy: { test: 'unit/platform/owners', named: 'only where both boots are known' },
   },
   {
@@ -45,6 +46,22 @@ export const lockMutants: readonly Mutant[] = [
     find: 'return isEnding(proc, owner.pid, leader) ? isEveryTaskDead(proc, owner.pid) : true',
     replace: 'return true',
     caughtBy: { test: 'unit/platform/owners', named: 'missing from a process that is being killed' },
+  },
+  {
+    name: 'a thread that has been waited for counts as living while its entry is there',
+    breaks: 'D8',
+    file: OWNERS,
+    find: 'if (!isExiting(task)) return false',
+    replace: 'if (!isDead(task)) return false',
+    caughtBy: { test: 'unit/platform/owners', named: 'its entry is there for a moment' },
+  },
+  {
+    name: 'a process is being killed only where its leader has not taken the signal yet',
+    breaks: 'D8',
+    file: OWNERS,
+    find: 'return threadsOf(proc, pid).some((thread) => isBeingKilled(proc, pid, thread))',
+    replace: 'return isBeingKilled(proc, pid, pid)',
+    caughtBy: { test: 'unit/platform/owners', named: 'sits in a thread that is being killed' },
   },
   {
     name: 'a lock file is not synced before it gets its name',

@@ -6,6 +6,7 @@ import { nativeMutants } from './native-mutants.js'
 import { openingMutants } from './opening-mutants.js'
 import { platformMutants } from './platform-mutants.js'
 import { readingMutants } from './reading-mutants.js'
+import { scopeMutants } from './scope-mutants.js'
 
 /** Every deliberate fault. */
 export const mutants: readonly Mutant[] = [
@@ -14,6 +15,7 @@ export const mutants: readonly Mutant[] = [
   ...lockMutants,
   ...readingMutants,
   ...handleMutants,
+  ...scopeMutants,
   ...platformMutants,
   ...nativeMutants,
 ]

@@ -10,6 +10,14 @@ const WRITING = 'native/write'
 /** Faults in the native addon, which is built anew for each of them. */
 export const nativeMutants: readonly Mutant[] = [
   {
+    name: 'data that is dropped as the system begins to write a draft is passed over',
+    breaks: 'F1',
+    file: REPLACE,
+    find: 'if (result == 0) result = begin_writeback(draft->fd);',
+    replace: 'if (result == 0) (void)begin_writeback(draft->fd);',
+    caughtBy: { test: REPLACING, named: 'whose data the system has dropped' },
+  },
+  {
     name: 'many drafts get their names without a sync',
     breaks: 'F1',
     file: REPLACE,

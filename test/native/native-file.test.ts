@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test'
 
 import { NativeFile } from '#src/storage/native-file.js'
 
+import { provideDiskWithoutPlaces } from '../support/loop-disk.js'
 import { addonFor, diskDirectory, Fault, type FaultyAddon, ringFor } from './support.js'
 
 interface Bench {
@@ -74,8 +75,55 @@ for (const engine of ['pool', 'uring'] as const) {
     await Promise.all(writing)
     addon.setFault(Fault.sync, 0, os.errno.EIO)
     const failing = file.writeAndSync(bytes, 0)
-    assert.throws(() => file.finishSync(), { code: 'EIO', syscall: 'fdatasync' })
+    const failed = { code: 'EIO', syscall: 'fdatasync' }
+    for (let time = 0; time < 2; time++) assert.throws(() => file.finishSync(), failed)
+    await assert.rejects(failing, failed)
+    const next = file.writeAndSync(bytes, 0)
     file.finishSync()
-    await assert.rejects(failing, { code: 'EIO', syscall: 'fdatasync' })
+    await next
   })
 }
+
+// Seen on Linux 6.18: the sync behind it answers that all is well, and the file is empty.
+for (const how of ['waiting', 'blocking'] as const) {
+  test(`D1 D5: what ext4 drops when it is to begin with it is told, ${how}`, async (t) => {
+    const addon = addonFor(t)
+    if (addon === undefined) return
+    const disk = provideDiskWithoutPlaces(t)
+    if (disk === undefined) return
+    const file = new NativeFile(openSync(join(disk.path, 'file'), 'w+'), 'write', addon, 'pool')
+    file.writeSync(bytes, 0)
+    const failed = { code: /^(?:EBADMSG|EUCLEAN|ENOSPC)$/u, syscall: 'sync_file_range' }
+    const isTold = assert.rejects(file.startWriteback(0, bytes.length), failed)
+    if (how === 'blocking') assert.throws(() => file.finishWritebackSync(), failed)
+    await isTold
+    // Also if it was heard of already.
+    assert.throws(() => file.finishWritebackSync(), failed)
+    const [synced] = await Promise.allSettled([file.dataSync()])
+    t.diagnostic(`the sync behind it is ${synced?.status}`)
+    file.closeSync()
+  })
+}
+
+test('D5: only a call that is missing or forbidden says that nothing can be begun with', async (t) => {
+  const addon = addonFor(t)
+  if (addon === undefined) return
+  const answering = (errno: number): NativeFile => {
+    const startWriteback: FaultyAddon['startWriteback'] = (_fd, _offset, _length, callback) => {
+      queueMicrotask(() => callback(-errno))
+      return 1
+    }
+    const file = new NativeFile(
+      openSync(join(diskDirectory(t), 'f'), 'w+'),
+      'write',
+      { ...addon, startWriteback },
+      'pool',
+    )
+    t.after(() => file.closeSync())
+    return file
+  }
+  assert.equal(await answering(os.errno.ENOSYS).startWriteback(0, 1), false)
+  assert.equal(await answering(os.errno.EPERM).startWriteback(0, 1), false)
+  await assert.rejects(answering(os.errno.EINVAL).startWriteback(0, 1), { code: 'EINVAL' })
+  await assert.rejects(answering(os.errno.EOPNOTSUPP).startWriteback(0, 1), { code: 'ENOTSUP' })
+})

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { NodeStorage } from '#src/storage/node-storage.js'
 
 import { ACCESS_LIST, canSetAttributes, DEFAULT_LIST, extended, list } from '../support/extended.js'
+import { provideDiskWithoutPlaces } from '../support/loop-disk.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { addonFor, Fault } from './support.js'
 
@@ -117,4 +118,25 @@ test('replaceFiles leaves files with an access control list, or of another group
   assert.deepEqual(await replace(['plain', 'new']), ['not-plain', 'replaced'])
   assert.ok(ACCESS_LIST in extended(at('new')))
   assert.deepEqual(readdirSync(base).toSorted(), [...names, 'new'].toSorted())
+})
+
+// ext4 tells whoever begins the writeback that it has dropped the data, and the sync behind it answers that all is well: the
+// draft took the name, and the file was empty.
+test('F1: replaceFiles does not replace a file by a draft whose data the system has dropped', async (context) => {
+  const addon = addonFor(context)
+  if (addon === undefined) return
+  const disk = provideDiskWithoutPlaces(context)
+  if (disk === undefined) return
+  const directory = new NodeStorage({ addon }).openDirectorySync(disk.path)
+  try {
+    const content = Buffer.alloc(50_000, 'n')
+    const outcomes = await directory.replaceFiles?.([{ name: 'a', draft: '.a', content, permissions: 0o600 }], false)
+    assert.match((outcomes?.[0] as NodeJS.ErrnoException | undefined)?.code ?? '', /^(?:EBADMSG|EUCLEAN|ENOSPC)$/u)
+    assert.deepEqual(
+      readdirSync(disk.path).filter((name) => name !== 'lost+found'),
+      [],
+    )
+  } finally {
+    directory.closeSync()
+  }
 })

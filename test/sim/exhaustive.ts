@@ -110,7 +110,8 @@ function faultsFor({ kind, length = 0 }: OperationFacts): NamedFault[] {
 async function prepare(workload: Workload, seed: number, traceLines: number): Promise<World> {
   const birthTimes = workload.birthTimes ?? true
   const disk = new SimDisk({ seed, traceLines, birthTimes })
-  const world = new World(disk, { logBufferBytes: 4096, ...workload.options }, birthTimes)
+  const options = { logBufferBytes: 4096, ...workload.options }
+  const world = new World(disk, options, birthTimes, false, workload.isRooted)
   await workload.prepare?.(world)
   return world
 }

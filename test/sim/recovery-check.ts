@@ -1,4 +1,3 @@
-import { openJournalSync } from '#src/journal/open-journal.js'
 import { openReader } from '#src/journal/reader.js'
 import type { Recovery } from '#src/journal/recovery.js'
 import type { SimDisk } from '#src/storage/sim/sim-disk.js'
@@ -47,7 +46,7 @@ function recover(world: World, { disk, least }: CrashPoint): void {
   const storage = disk.process()
   let journal
   try {
-    journal = openJournalSync(PATH, { storage, ...world.options })
+    journal = world.openSync(storage)
   } catch (error) {
     counts.operations += disk.operationCount - before
     if (world.hasLostItsBeginning(error, least)) return

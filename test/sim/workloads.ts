@@ -1,5 +1,4 @@
 import type { Journal } from '#src/journal/journal.js'
-import { openJournal, openJournalSync } from '#src/journal/open-journal.js'
 import type { JournalOptions } from '#src/journal/options.js'
 import type { Lsn } from '#src/lsn.js'
 import type { SimStorage } from '#src/storage/sim-storage.js'
@@ -15,6 +14,8 @@ export interface Workload {
   readonly name: string
   readonly options?: Partial<JournalOptions>
   readonly birthTimes?: boolean
+  /** The journal is opened in the root of a handle. */
+  readonly isRooted?: boolean
   /** What stood there before, and is well. */
   prepare?(world: World): Promise<void>
   run(life: SmallLife): Promise<void>
@@ -32,10 +33,9 @@ export class SmallLife {
   }
 
   async open(way: 'waiting' | 'blocking' = 'blocking'): Promise<Journal> {
-    const { disk, model, options } = this.world
+    const { disk, model } = this.world
     const cleanEnd = model.survived(disk.image(PATH), 'kill')
-    const settings = { storage: this.storage, ...options }
-    const journal = way === 'blocking' ? openJournalSync(PATH, settings) : await openJournal(PATH, settings)
+    const journal = way === 'blocking' ? this.world.openSync(this.storage) : await this.world.open(this.storage)
     this.journal = journal
     model.opened(journal.nextLsn, cleanEnd)
     return journal

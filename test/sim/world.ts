@@ -1,7 +1,10 @@
 import { FsysError } from '#src/errors.js'
+import { createHandle } from '#src/handle/handle.js'
 import type { Journal } from '#src/journal/journal.js'
+import { openJournal, openJournalSync } from '#src/journal/open-journal.js'
 import type { JournalOptions } from '#src/journal/options.js'
 import type { Lsn } from '#src/lsn.js'
+import type { SimStorage } from '#src/storage/sim-storage.js'
 import type { SimDisk } from '#src/storage/sim/sim-disk.js'
 import { PowerLossError, ProcessDeathError } from '#src/storage/sim/sim-errors.js'
 
@@ -20,18 +23,35 @@ export class World {
   readonly hasMark: boolean
   /** A write and its sync are one call, which can be waited for. */
   readonly isOneTrip: boolean
+  /** The journal is opened in the root of a handle. */
+  readonly isRooted: boolean
   /** Something has been made to go wrong: calls may fail, with the codes that there are for it. */
   isFaulty = false
   /** Somebody has closed the journal, or lets go of it: calls may be refused. */
   isClosing = false
   #stamp = 0
 
-  constructor(disk: SimDisk, options: JournalOptions, hasMark: boolean, isOneTrip = false) {
+  constructor(disk: SimDisk, options: JournalOptions, hasMark: boolean, isOneTrip = false, isRooted = false) {
     this.disk = disk
     this.options = options
     this.hasMark = hasMark
     this.isOneTrip = isOneTrip
+    this.isRooted = isRooted
     disk.makeDirectory('/data')
+  }
+
+  /** Opens the journal in a process, waiting. */
+  async open(storage: SimStorage): Promise<Journal> {
+    if (!this.isRooted) return openJournal(PATH, { storage, ...this.options })
+    using handle = createHandle({ storage, root: '/' })
+    return await handle.journal(PATH.slice(1), this.options)
+  }
+
+  /** The same, blocking. */
+  openSync(storage: SimStorage): Journal {
+    if (!this.isRooted) return openJournalSync(PATH, { storage, ...this.options })
+    using handle = createHandle({ storage, root: '/' })
+    return handle.journalSync(PATH.slice(1), this.options)
   }
 
   /** No two records are alike, so that a stale one cannot pass for another; but for empty ones. */

@@ -11,7 +11,7 @@ export interface Told {
 }
 
 const TRACED = ['journal:open', 'journal:flush', 'journal:sync', 'journal:close', 'handle:call']
-const PLAIN = ['journal:append', 'journal:slow-sync']
+const PLAIN = ['journal:append', 'journal:slow-sync', 'handle:slow-sync']
 const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
 
 /** Listens to all that journals and handles tell, until it is disposed of. */

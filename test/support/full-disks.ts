@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
 import { command, type LoopDisk, provideDisk, provideThinDisk } from './loop-disk.js'
@@ -33,22 +34,18 @@ export function quotaDisk(context: TestContext, size: string): Trouble | undefin
   const disk = provideDisk(context, 'btrfs', { makeWords: ['--mixed'] })
   if (disk === undefined) return undefined
   command('btrfs', 'quota', 'enable', disk.path)
-  const limit = (text: string): string => command('btrfs', 'qgroup', 'limit', text, disk.path)
-  // To lift the limit takes a transaction, whose room is refused while what was refused before is still accounted for: a
-  // commit of the file system settles that.
-  const relieve = (): void => {
-    for (let attempts = 1; ; attempts++) {
-      try {
-        limit('none')
-        return
-      } catch (error) {
-        if (attempts === 20) throw error
-        command('sync', '-f', disk.path)
-      }
-    }
-  }
-  return { disk, strike: () => limit(size), relieve }
+  // To change a limit takes a transaction, whose room counts as that of the subvolume by whose path it is asked for: in the
+  // one that is full, it can be refused.
+  const aside = join(disk.path, ASIDE)
+  command('btrfs', 'subvolume', 'create', aside)
+  const limit = (text: string): string => command('btrfs', 'qgroup', 'limit', text, TOP_LEVEL, aside)
+  return { disk, strike: () => limit(size), relieve: () => limit('none') }
 }
+
+const ASIDE = '.aside'
+
+/** The quota group of what is in no other subvolume. */
+const TOP_LEVEL = '0/5'
 
 /** On which this process may not write files of more than 3,000,001 bytes. */
 export function limitedFiles(context: TestContext): Trouble | undefined {

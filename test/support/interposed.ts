@@ -40,6 +40,7 @@ function wrap<Target extends object>(
 ): Target {
   const methods = new Map<PropertyKey, unknown>()
   const heldCalls = new Set<HeldCall>()
+  const refused = new Refused()
   return new Proxy(target, {
     get(_, key) {
       const value: unknown = Reflect.get(target, key, target)
@@ -47,7 +48,7 @@ function wrap<Target extends object>(
       const known = methods.get(key)
       if (known !== undefined) return known
       if (key === 'writeAndSync' || key === 'writeAndSyncSync') {
-        const trip = new HeardTrip(target as StorageFile, path ?? '', hearers)
+        const trip = new HeardTrip(target as StorageFile, path ?? '', hearers, refused)
         const method = key === 'writeAndSync' ? trip.make.bind(trip) : trip.makeSync.bind(trip)
         methods.set(key, method)
         return method
@@ -63,12 +64,18 @@ function wrap<Target extends object>(
         if (isSync) {
           hearers.before(call)
           if (name === 'file.finish') for (const each of heldCalls) void each.begin()
-          return finish(call, value.apply(target, values))
+          const result = finish(call, value.apply(target, values))
+          if (name === 'file.finish') refused.tell()
+          return result
         }
         return (async () => {
-          const held = hearers.before(call)
+          if (name === 'file.write') refused.forget()
+          const held = refused.hear(() => hearers.before(call))
           const make = (): Promise<unknown> => value.apply(target, values) as Promise<unknown>
-          return finish(call, await (held instanceof Promise ? new HeldCall(held, make, heldCalls).result : make()))
+          return finish(
+            call,
+            await (held instanceof Promise ? new HeldCall(held, make, heldCalls, refused).result : make()),
+          )
         })()
       }
       methods.set(key, method)
@@ -77,16 +84,45 @@ function wrap<Target extends object>(
   })
 }
 
+/** What a file's hearers have let fail. Who blocks until unfinished writes have ended is told of it, as files tell. */
+class Refused {
+  #error: unknown
+
+  hear<Result>(hearing: () => Result): Result {
+    try {
+      return hearing()
+    } catch (error) {
+      throw this.note(error)
+    }
+  }
+
+  note(error: unknown): unknown {
+    this.#error ??= error
+    return error
+  }
+
+  /** When the next write begins. */
+  forget(): void {
+    this.#error = undefined
+  }
+
+  tell(): void {
+    if (this.#error !== undefined) throw this.#error
+  }
+}
+
 /** A call that begins when its hearer allows it, or when somebody blocks until it has ended. */
 class HeldCall {
   readonly result: Promise<unknown>
   #made: Promise<unknown> | undefined
   readonly #make: () => Promise<unknown>
   readonly #all: Set<HeldCall>
+  readonly #refused: Refused
 
-  constructor(held: Promise<unknown>, make: () => Promise<unknown>, all: Set<HeldCall>) {
+  constructor(held: Promise<unknown>, make: () => Promise<unknown>, all: Set<HeldCall>, refused: Refused) {
     this.#make = make
     this.#all = all
+    this.#refused = refused
     all.add(this)
     this.result = held.then(
       () => this.begin(),
@@ -103,7 +139,7 @@ class HeldCall {
   /** What has begun can no longer fail for it. */
   #refuse(error: unknown): Promise<unknown> {
     this.#all.delete(this)
-    return this.#made ?? Promise.reject(error)
+    return this.#made ?? Promise.reject(this.#refused.note(error))
   }
 }
 
@@ -112,23 +148,26 @@ class HeardTrip {
   readonly #file: StorageFile
   readonly #path: string
   readonly #hearers: Hearers
+  readonly #refused: Refused
 
-  constructor(file: StorageFile, path: string, hearers: Hearers) {
+  constructor(file: StorageFile, path: string, hearers: Hearers, refused: Refused) {
     this.#file = file
     this.#path = path
     this.#hearers = hearers
+    this.#refused = refused
   }
 
   async make(source: Uint8Array, position: number): Promise<void> {
     const [write, sync] = this.#calls(false, source, position)
-    const heldWrite = this.#hearers.before(write)
+    this.#refused.forget()
+    const heldWrite = this.#refused.hear(() => this.#hearers.before(write))
     if (heldWrite instanceof Promise) await heldWrite
     try {
       const heldSync = this.#hearers.before(sync)
       if (heldSync instanceof Promise) await heldSync
     } catch (error) {
       await run(writeWhole(this.#file, source, position))
-      throw ofSync(error)
+      throw this.#refused.note(ofSync(error))
     }
     await this.#file.writeAndSync?.(source, position)
     this.#hearers.after(write)

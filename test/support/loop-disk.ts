@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -158,6 +168,25 @@ export function provideThinDisk(
     resize((blocks - bfree) * bsize + mebibytesLeft * 2 ** 20)
     return { disk, enlarge: () => resize(2 ** 30) }
   })
+}
+
+/**
+ * An ext4 that takes what is written and then finds no place for it, because its block bitmaps are damaged: writes succeed, and
+ * whoever has the data written out is the one who is told that it is lost.
+ */
+export function provideDiskWithoutPlaces(context: TestContext): LoopDisk | undefined {
+  const makeWords = ['-b', '4096', '-g', '8192', '-O', '^flex_bg,metadata_csum']
+  const disk = provideDisk(context, 'ext4', { makeWords, mountOptions: ['errors=continue'] })
+  if (disk === undefined) return undefined
+  // The bitmap of a group that was never used is not looked at.
+  rmSync(disk.fill(1))
+  disk.unmount()
+  const image = openSync(disk.imagePath, 'r+')
+  for (const [, block] of command('dumpe2fs', disk.imagePath).matchAll(/Block bitmap at (\d+)/gu))
+    writeSync(image, Buffer.alloc(4096, 0x5a), 0, 4096, Number(block) * 4096)
+  closeSync(image)
+  disk.mount()
+  return disk
 }
 
 function provide<Provided>(

@@ -9,6 +9,8 @@ export interface Attributes {
   readonly group: number
   readonly accessTime: bigint
   readonly modificationTime: bigint
+  /** Of any change, and set by nobody. */
+  readonly changeTime: bigint
   /** Extended ones by their names. An access control list is one of them, and nothing more: nobody is kept out by it. */
   readonly extended: ReadonlyMap<string, string>
 }
@@ -23,13 +25,14 @@ const NONE: ReadonlyMap<string, string> = new Map()
 export const SIM_USER = 1000
 export const SIM_GROUP = 1000
 
-export function initialAttributes(permissions: number, { bornAt }: Identity): Attributes {
+export function initialAttributes(permissions: number, { madeAt }: Identity): Attributes {
   return {
     permissions,
     user: SIM_USER,
     group: SIM_GROUP,
-    accessTime: bornAt,
-    modificationTime: bornAt,
+    accessTime: madeAt,
+    modificationTime: madeAt,
+    changeTime: madeAt,
     extended: NONE,
   }
 }
@@ -74,8 +77,8 @@ export class AttributeStore {
     return this.#now
   }
 
-  set(changes: Partial<Attributes>): void {
-    this.#now = { ...this.#now, ...changes }
+  set(changes: Partial<Omit<Attributes, 'changeTime'>>, nowMs: number): void {
+    this.#now = { ...this.#now, ...changes, changeTime: timeAt(nowMs) }
     this.#isChanged = true
   }
 
@@ -83,7 +86,8 @@ export class AttributeStore {
   touch(nowMs: number): void {
     // Spelled out: spreading costs twenty times as much, and every write does this.
     const { permissions, user, group, accessTime, extended } = this.#now
-    this.#now = { permissions, user, group, accessTime, modificationTime: timeAt(nowMs), extended }
+    const now = timeAt(nowMs)
+    this.#now = { permissions, user, group, accessTime, modificationTime: now, changeTime: now, extended }
   }
 
   /** Takes them as they are for durable ones. */

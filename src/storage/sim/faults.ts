@@ -13,7 +13,7 @@ export type Moment = 'before' | 'middle' | 'after'
  * - A crash comes before the operation took effect, in the middle, or after it but before the answer: where `when` does not
  *   say, by chance. `leaves` says what a power cut leaves of what nobody has synced, as for `SimDisk.cutPower`.
  * - `error`: the call fails with this code, and has done nothing; but a sync that fails with EIO, ENOSPC or EDQUOT can lose
- *   what it should have made durable (`failedSyncKeeps`).
+ *   what it should have made durable (`failedSyncKeeps`), and so can `startWriteback`, of which no sync hears.
  * - `short`: a read or a write moves so many bytes only, and says so.
  * - `delayMs`: it takes so much simulated time before it takes effect, or fails. Others overtake it.
  * - 'lie': a sync, of a file or a directory, answers as if it had succeeded, and makes nothing durable.

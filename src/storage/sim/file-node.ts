@@ -152,16 +152,21 @@ export class FileNode {
     this.#durable.copyFrom(bytes, start)
   }
 
-  /** Loses some of what had changed up to this change, behind the back of the page cache. */
+  /** As `loseUnsynced`; each open description hears of it at its next sync. */
   failWriteback(sequence: number, fate: Fate): void {
+    this.loseUnsynced(sequence, fate)
+    this.#errors += 1
+    this.#isErrorSeen = false
+  }
+
+  /** Loses some of what had changed up to this change, behind the back of the page cache. */
+  loseUnsynced(sequence: number, fate: Fate): void {
     const split = this.#changes.findIndex((change) => change.sequence > sequence)
     const count = split === -1 ? this.#changes.length : split
     const { failedSyncKeeps, failedSyncCache, sectorBytes } = this.#medium.rules
     const left = changesAfterFailure(this.#changes.slice(0, count), fateBy(failedSyncKeeps, fate).ofFile(), sectorBytes)
     this.#changes.splice(0, count, ...left)
     if (failedSyncCache === 'dropped') this.evict()
-    this.#errors += 1
-    this.#isErrorSeen = false
   }
 
   /** How many errors a new file description counts as seen: one that nobody has seen yet is for it too. */

@@ -6,8 +6,8 @@ export interface Identity {
   readonly inode: bigint
   /** Nanoseconds since 1970; 0 where the file system does not keep it. */
   readonly birthTime: bigint
-  /** The same, also where it does not. */
-  readonly bornAt: bigint
+  /** The time of the same, also where it does not; not for it alone. */
+  readonly madeAt: bigint
 }
 
 // Any beginning will do; this one is in 2024.
@@ -38,9 +38,8 @@ export class InodeTable {
 
   create(home: DirectoryNode | undefined): Identity {
     this.#lastBirthUs = Math.max(this.#lastBirthUs + 1, microsecondsAt(this.#medium.now()))
-    const bornAt = BigInt(this.#lastBirthUs) * 1000n
-    const birthTime = this.#medium.rules.birthTimes ? bornAt : 0n
-    return { inode: this.#reuse(home) ?? BigInt(this.#next++), birthTime, bornAt }
+    const birthTime = this.#medium.rules.birthTimes ? BigInt(this.#lastBirthUs) * 1000n : 0n
+    return { inode: this.#reuse(home) ?? BigInt(this.#next++), birthTime, madeAt: timeAt(this.#medium.now()) }
   }
 
   /**

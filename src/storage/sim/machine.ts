@@ -1,4 +1,5 @@
 import type { Owner } from '../storage.js'
+import { whereabouts } from '../whereabouts.js'
 import type { Choices } from './choices.js'
 import type { DiskRules, Survival } from './disk-rules.js'
 import { createFate, type Fate, fateBy } from './fate.js'
@@ -88,9 +89,8 @@ export class Machine {
   }
 
   isGone(me: Owner, owner: Owner): boolean {
-    if (owner.host !== me.host) return false
-    if (owner.boot !== me.boot) return owner.boot !== 'unknown' && me.boot !== 'unknown'
-    if (owner.pidNamespace !== me.pidNamespace) return false
+    const place = whereabouts(me, owner)
+    if (place !== 'here') return place === 'before'
     return !this.#processes.some((process) => !process.isGone && isSame(process.owner, owner))
   }
 

@@ -10,6 +10,8 @@ export class Medium {
   capacityBytes: number
   usedBytes = 0
   isReadOnly: boolean
+  /** By how much the clock that times of files come from is ahead of the simulated time. */
+  clockLeadMs: number
 
   /** `before` a power cut it was this one; nothing is on it yet. */
   constructor(rules: DiskRules, choices: Choices, clock: { readonly now: number }, before?: Medium) {
@@ -18,9 +20,10 @@ export class Medium {
     this.#clock = clock
     this.capacityBytes = before?.capacityBytes ?? Infinity
     this.isReadOnly = before?.isReadOnly ?? false
+    this.clockLeadMs = before?.clockLeadMs ?? 0
   }
 
   now(): number {
-    return this.#clock.now
+    return this.#clock.now + this.clockLeadMs
   }
 }

@@ -14,6 +14,7 @@ import type { DirectoryNode, Node } from './directory-node.js'
 import { FileDescription } from './file-description.js'
 import { directorySyncOperation } from './file-effects.js'
 import type { NameAt } from './look-up.js'
+import { openedFile } from './opened-file.js'
 import { type Operation, type OperationKind, plainOperation } from './operation.js'
 import { replaceInOneTrip } from './replace-trip.js'
 import { systemError } from './sim-errors.js'
@@ -111,6 +112,14 @@ export class SimDirectory implements StorageDirectory {
     this.#process.block(this.#renaming(name, to, toName))
   }
 
+  link(name: string, toName: string): Promise<boolean> {
+    return this.#process.issue(this.#linking(name, toName))
+  }
+
+  linkSync(name: string, toName: string): boolean {
+    return this.#process.block(this.#linking(name, toName))
+  }
+
   unlink(name: string): Promise<void> {
     return this.#process.issue(this.#operation('unlink', 'unlink', name, (at) => this.#process.tree.unlink(at)))
   }
@@ -187,8 +196,7 @@ export class SimDirectory implements StorageDirectory {
     const process = this.#process
     return this.#operation('open', 'open', name, (at) => {
       process.checkOpenFiles(at.path)
-      const node = process.tree.open(at, mode, permissions)
-      return new SimFile(process, process.opened(new FileDescription(node, at.path, mode)))
+      return openedFile(process, process.tree.open(at, mode, permissions), at.path, mode)
     })
   }
 
@@ -223,7 +231,7 @@ export class SimDirectory implements StorageDirectory {
       if (!medium.rules.attributes) return false
       const { attributes } = to.node
       const { extended, areAll } = givenAttributes(attributes.now.extended, extendedOf(tree.statAt(at)), kind)
-      attributes.set({ extended })
+      attributes.set({ extended }, medium.now())
       return areAll
     }
     return this.#operation('copyAttributes', 'fsetxattr', name, work, to.path)
@@ -248,6 +256,11 @@ export class SimDirectory implements StorageDirectory {
       this.#process.tree.rename(from, target)
     }
     return this.#operation('rename', 'rename', name, work, target.path)
+  }
+
+  #linking(name: string, toName: string): Operation<boolean> {
+    const to = this.#at(toName)
+    return this.#operation('link', 'link', name, (at) => this.#process.tree.link(at, to), to.path)
   }
 
   #making(name: string, permissions: number): Operation<void> {

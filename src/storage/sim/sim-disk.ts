@@ -118,6 +118,18 @@ export class SimDisk {
     this.#machine.medium.capacityBytes = this.#machine.medium.usedBytes + bytes
   }
 
+  /**
+   * By how many milliseconds the clock that gives files their times is ahead of `now`; behind it, if negative. To be set as clocks
+   * are: by people, by a time server, by a battery that is empty.
+   */
+  get fileClockLeadMs(): number {
+    return this.#machine.medium.clockLeadMs
+  }
+
+  set fileClockLeadMs(ms: number) {
+    this.#machine.medium.clockLeadMs = ms
+  }
+
   /** Makes a directory that survives from the start. */
   makeDirectory(path: string): void {
     this.#machine.tree.makeDirectory(path)

@@ -80,11 +80,11 @@ export class SimFile implements StorageFile {
   }
 
   advise(position: number, length: number): Promise<boolean> {
-    return this.#issue('posix_fadvise', this.hinting('advise', 'posix_fadvise', position, length))
+    return this.#issue('posix_fadvise', this.#advising(position, length))
   }
 
   adviseSync(position: number, length: number): boolean {
-    return this.#block('posix_fadvise', this.hinting('advise', 'posix_fadvise', position, length))
+    return this.#block('posix_fadvise', this.#advising(position, length))
   }
 
   lock(): Promise<LockAnswer> {
@@ -195,22 +195,8 @@ export class SimFile implements StorageFile {
   }
 
   /** Nothing here is faster for it. */
-  protected hinting(kind: OperationKind, syscall: string, position: number, length: number): Operation<boolean> {
-    const description = this.#description
-    const work = (): boolean => {
-      if (description.isClosed) throw systemError('EBADF', syscall)
-      return true
-    }
-    const { path } = description
-    return plainOperation(this.#process, {
-      kind,
-      syscall,
-      path,
-      description,
-      position,
-      length,
-      work,
-    })
+  #advising(position: number, length: number): Operation<boolean> {
+    return new Operation(this.#process, ADVISE, 'advise', this.#description.path, this.#description, position, length)
   }
 
   #locking(): Operation<LockAnswer> {
@@ -227,7 +213,7 @@ export class SimFile implements StorageFile {
       if (description.isClosed) throw systemError('EBADF', syscall)
       if (this.#process.medium.isReadOnly) throw systemError('EROFS', syscall)
       if (changes.user !== undefined && changes.user !== SIM_USER) throw systemError('EPERM', syscall)
-      description.node.attributes.set(changes)
+      description.node.attributes.set(changes, this.#process.medium.now())
     }
     return plainOperation(this.#process, { kind, syscall, path: description.path, description, work })
   }
@@ -317,6 +303,10 @@ export class SimFile implements StorageFile {
 const TRUNCATE = new PlainEffect<void>('ftruncate', ({ description, length }) => {
   description?.fileToChange('ftruncate', 'EINVAL').truncate(checkPosition(length))
 })
+const ADVISE = new PlainEffect<boolean>('posix_fadvise', ({ description }) => {
+  if (description === undefined || description.isClosed) throw systemError('EBADF', 'posix_fadvise')
+  return true
+})
 const LOCK = new PlainEffect<LockAnswer>('fcntl', ({ caller, description }) => {
   const node = description?.fileToChange('fcntl', 'EBADF')
   if (node === undefined || !caller.medium.rules.fileLocks) return { state: 'none', reason: 'ENOLCK: fcntl' }
@@ -335,7 +325,7 @@ const CLOSE = new PlainEffect<void>('close', ({ caller, description }) => {
 /** What `stat` says of it. */
 export function factsOf(process: SimProcess, node: Node): FileFacts {
   const { kind, identity } = node
-  const { permissions, user, group, accessTime, modificationTime } =
+  const { permissions, user, group, accessTime, modificationTime, changeTime } =
     kind === 'link' ? initialAttributes(0o777, identity) : node.attributes.now
   return {
     isFile: kind === 'file',
@@ -347,6 +337,7 @@ export function factsOf(process: SimProcess, node: Node): FileFacts {
     group,
     accessTime,
     modificationTime,
+    changeTime,
     links: kind === 'directory' ? 1 : node.links,
     device: process.device,
     inode: identity.inode,

@@ -124,8 +124,8 @@ export class Tree {
   }
 
   /** False if there is something at `to`. */
-  link(from: string, to: string): boolean {
-    const call = { syscall: 'link', path: from, to }
+  link(from: Target, to: Target): boolean {
+    const call = { syscall: 'link', path: shown(from), to: shown(to) }
     const { node } = find(this.#root, call, from, false)
     if (node === undefined) throw failure('ENOENT', call)
     const target = find(this.#root, call, to, false)

@@ -1,6 +1,6 @@
 import { noProgress } from '../../errors.js'
 import type { FileDescription } from './file-description.js'
-import { syncOperation, writeOperation } from './file-effects.js'
+import { syncOperation, writebackOperation, writeOperation } from './file-effects.js'
 import type { Operation } from './operation.js'
 import { SimFile } from './sim-file.js'
 import type { SimProcess } from './sim-process.js'
@@ -10,6 +10,9 @@ export class TripFile extends SimFile {
   readonly #process: SimProcess
   readonly #description: FileDescription
   #unfinished: readonly Trip[] = []
+  /** Of the last trips that were to be waited for. It stays until the next: who blocks may come before it was heard. */
+  #failure: unknown
+  readonly #writebacks = new Set<Operation<boolean>>()
 
   constructor(process: SimProcess, description: FileDescription) {
     super(process, description)
@@ -38,19 +41,33 @@ export class TripFile extends SimFile {
     this.#trip(source, position, 'own').runSync()
   }
 
-  startWriteback(position: number, length: number): Promise<boolean> {
-    return this.#process.issue(this.hinting('startWriteback', 'sync_file_range', position, length))
+  async startWriteback(position: number, length: number): Promise<boolean> {
+    const operation = writebackOperation(this.#process, this.#description, position, length)
+    this.#writebacks.add(operation)
+    const isStarted = await this.#process.issue(operation)
+    // What has failed stays: whoever blocks is told, too.
+    this.#writebacks.delete(operation)
+    return isStarted
+  }
+
+  finishWritebackSync(): void {
+    for (const operation of this.#writebacks) this.#process.finish(operation)
   }
 
   finishSync(): void {
     for (const trip of this.#unfinished) trip.finishSync()
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async #begin(source: Uint8Array, position: number, syncs: Syncs): Promise<void> {
     const trip = this.#trip(source, position, syncs)
+    if (this.#unfinished.length === 0) this.#failure = undefined
     this.#unfinished = [...this.#unfinished, trip]
     try {
       await trip.run()
+    } catch (error) {
+      this.#failure ??= error
+      throw error
     } finally {
       this.#unfinished = this.#unfinished.filter((other) => other !== trip)
     }

@@ -8,11 +8,11 @@ import { must } from '../../sim/model.js'
 import type { LoopDisk } from '../../support/loop-disk.js'
 import { seededRandom } from '../../support/random.js'
 import { CutProcess, type Moment } from '../cut-process.js'
-import type { Act } from './act.js'
-import { checkSweep, checkTree } from './check-tree.js'
+import type { Act } from '../handle-acts/act.js'
+import { checkSweep, checkTree } from '../handle-acts/check-tree.js'
+import { apply, isDraft, partsOf, readTree, type Tree } from '../handle-acts/tree.js'
 import { DIRECTORIES } from './lanes.js'
 import type { CutFault, CutMessage, CutPlan } from './plan.js'
-import { apply, isDraft, partsOf, readTree, type Tree } from './tree.js'
 
 const WRITER = fileURLToPath(new URL('writer.js', import.meta.url))
 

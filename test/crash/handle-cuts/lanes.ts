@@ -1,5 +1,5 @@
-import type { Act, BatchAct, SingleAct, Text } from './act.js'
-import type { Tree } from './tree.js'
+import type { Act, BatchAct, SingleAct, Text } from '../handle-acts/act.js'
+import type { Tree } from '../handle-acts/tree.js'
 
 /** A row of acts, one after the other; the lanes go on at the same time, each on paths of its own. */
 export interface Lane {

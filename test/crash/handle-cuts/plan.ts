@@ -1,6 +1,6 @@
 import type { DurabilityMethod } from '#src/platform/plan.js'
 
-import type { Act } from './act.js'
+import type { Act } from '../handle-acts/act.js'
 
 /** What the writer is to do until the power goes: a plan in JSON. */
 export interface CutPlan {

@@ -6,12 +6,12 @@ import { createHandle, type Handle } from '#src/handle/handle.js'
 import { defaultStorage } from '#src/storage/default-storage.js'
 
 import { seededRandom } from '../../support/random.js'
+import { perform, type Way } from '../handle-acts/act.js'
+import { apply, partsOf, readTree } from '../handle-acts/tree.js'
 import { MESSAGES_FD } from '../power-cuts-messages.js'
-import { perform } from './act.js'
 import { forgetful } from './forgetful.js'
 import { type Lane, LANES, Luck } from './lanes.js'
 import type { CutMessage, CutPlan } from './plan.js'
-import { apply, partsOf, readTree } from './tree.js'
 
 const plan = JSON.parse(process.argv[2] ?? '') as CutPlan
 const tree = readTree(plan.base)
@@ -26,12 +26,17 @@ async function goOnForever(handle: Handle, { choose }: Lane, lane: number): Prom
     const act = choose(luck, tree)
     say({ lane, asked: act })
     forgets = act.kind === plan.fault?.act
-    await perform(handle, act, random())
+    await perform(handle, act, chooseWay(random()))
     say({ lane, isDone: true })
     apply(tree, partsOf(act, tree))
     // Time for the power to go in: the next sync would make up for what was left out.
     if (forgets) await delay(50)
   }
+}
+
+function chooseWay(chance: number): Way {
+  if (chance < 0.3) return 'blocking'
+  return chance > 0.8 ? 'streamed' : 'waiting'
 }
 
 function say(message: CutMessage): void {

@@ -5,9 +5,9 @@ import { openSync, writeSync } from 'node:fs'
 import { createHandle } from '#src/handle/handle.js'
 
 import { seededRandom } from '../../support/random.js'
-import { type Act, perform, type SingleAct } from '../handle-cuts/act.js'
+import { type Act, perform, type SingleAct } from '../handle-acts/act.js'
+import { apply, partsOf, type Tree } from '../handle-acts/tree.js'
 import { Luck } from '../handle-cuts/lanes.js'
-import { apply, partsOf, type Tree } from '../handle-cuts/tree.js'
 
 const [base = '', seed = '1'] = process.argv.slice(2)
 const log = openSync(process.env['FSYS_RECORDER_LOG'] as string, 'w')
@@ -18,7 +18,7 @@ const handle = createHandle({ root: base, method: 'data', mode: 'prod' })
 
 async function work(act: Act): Promise<void> {
   writeSync(log, JSON.stringify(act))
-  await perform(handle, act, 1)
+  await perform(handle, act, 'waiting')
   writeSync(log, 'done')
   apply(tree, partsOf(act, tree))
 }

@@ -1,11 +1,11 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { must } from '../../sim/model.js'
-import type { Act } from '../handle-cuts/act.js'
-import { checkSweep, checkTree } from '../handle-cuts/check-tree.js'
-import { apply, isDraft, partsOf, type Thing, type Tree } from '../handle-cuts/tree.js'
+import type { Act } from '../handle-acts/act.js'
+import { checkSweep, checkTree } from '../handle-acts/check-tree.js'
+import { apply, isDraft, partsOf, type Thing, type Tree, writeTree } from '../handle-acts/tree.js'
 import type { CrashState } from './crash-state.js'
 import { historyOf } from './history.js'
 import type { Log, Note } from './log.js'
@@ -47,7 +47,7 @@ export function judgeOfBatches({ root, log }: RecordedBatches, directory: string
       const found = treeOf(state, root)
       const drafts = [...found.keys()].filter(isDraft)
       checkDrafts(drafts, found, targets, tree, underWay)
-      if (drafts.length > 0) putThere(base, found)
+      if (drafts.length > 0) writeTree(base, found)
       for (const draft of drafts) found.delete(draft)
       checkTree(tree, underWay, found)
       if (drafts.length > 0) checkSweep(base, drafts, found)
@@ -107,15 +107,4 @@ function checkDrafts(
 
 function modeOf(thing: Thing | undefined): number {
   return typeof thing === 'object' ? thing.mode : 0
-}
-
-/** Puts it on a real file system. */
-function putThere(base: string, tree: Tree): void {
-  rmSync(base, { recursive: true, force: true })
-  for (const directory of ['', ...DIRECTORIES]) mkdirSync(join(base, directory))
-  for (const [path, thing] of tree) {
-    if (thing === 'directory') continue
-    writeFileSync(join(base, path), thing.content)
-    chmodSync(join(base, path), thing.mode)
-  }
 }

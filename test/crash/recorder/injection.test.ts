@@ -8,8 +8,8 @@ import { buildRecorder, makeQuickDirectory, whyNoRecorder } from './recorder.js'
 import { nameOf, VARIANTS } from './variant.js'
 
 /** One in so many of the calls that a fault can meet; the seed says which. `npm run inject` takes them all. */
-const SHARE_OF_KILLS = 24
-const SHARE_OF_FAULTS = 12
+const SHARE_OF_KILLS = 60
+const SHARE_OF_FAULTS = 30
 const seed = Number(process.env['FSYS_INJECT_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const repeat = `repeat it with: npm run inject -- --seed ${seed}`
 

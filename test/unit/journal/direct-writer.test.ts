@@ -103,6 +103,8 @@ class HandSteppedSpace implements LogSpace {
     return Promise.resolve(false)
   }
 
+  finishWritebackSync(): void {}
+
   truncateSync(lsn: number): void {
     this.file = this.file.slice(0, lsn)
     this.endLsn = lsn

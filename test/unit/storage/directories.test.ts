@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 
 import { defaultStorage } from '#src/storage/default-storage.js'
+import type { NodeFile } from '#src/storage/node-file.js'
 import { NodeStorage } from '#src/storage/node-storage.js'
 import { call, run, runSync, type Steps } from '#src/storage/steps.js'
 import type { Storage, StorageDirectory } from '#src/storage/storage.js'
@@ -144,6 +156,19 @@ suite('an open directory', linux, () => {
     assert.equal(yield* call(directory, 'realPath'), path)
   })
 
+  everywhere('gives a file a second name, and a link itself', function* (directory) {
+    assert.equal(yield* call(directory, 'link', 'a', 'b'), true)
+    const [first, second] = [yield* call(directory, 'stat', 'a'), yield* call(directory, 'stat', 'b')]
+    assert.deepEqual([second?.inode, second?.links], [first?.inode, 2])
+    for (const taken of ['b', 'd', 'dangling']) assert.equal(yield* call(directory, 'link', 'a', taken), false, taken)
+    assert.equal(yield* call(directory, 'link', 'link-to-a', 'another-link'), true)
+    assert.equal(yield* call(directory, 'readLink', 'another-link'), 'a')
+    yield* fails('ENOENT', () => call(directory, 'link', 'none', 'c'))
+    yield* fails('EPERM', () => call(directory, 'link', 'd', 'c'))
+    yield* call(directory, 'close')
+    if (directory.isPinned) yield* fails('EBADF', () => call(directory, 'link', 'a', 'c'))
+  })
+
   everywhere('that is closed does nothing more', function* (directory) {
     yield* call(directory, 'close')
     yield* call(directory, 'close')
@@ -182,6 +207,31 @@ suite('an open directory', linux, () => {
     yield* fails('ENOENT', () => call(directory, 'open', 'none', 'append'))
   })
 })
+
+test(
+  'what is opened to be written waits for no pipe, and is open as files are that were opened by path',
+  linux,
+  (context) => {
+    const path = prepared(context)
+    execFileSync('mkfifo', [join(path, 'pipe')])
+    const modes = ['read', 'write', 'replace', 'append'] as const
+    for (const storage of [defaultStorage(false), new NodeStorage()]) {
+      const directory = storage.openDirectorySync(path)
+      for (const mode of modes) {
+        directory.openSync('pipe', mode).closeSync()
+        const file = directory.openSync('a', mode) as NodeFile
+        const flags = /^flags:\s+(?<octal>\d+)$/mu.exec(readFileSync(`/proc/self/fdinfo/${file.fd}`, 'utf8'))?.groups?.[
+          'octal'
+        ]
+        // For io_uring, that would be another kind of file.
+        const isNonBlocking = (Number.parseInt(flags ?? '', 8) & constants.O_NONBLOCK) !== 0
+        assert.equal(isNonBlocking, mode === 'read', mode)
+        file.closeSync()
+      }
+      directory.closeSync()
+    }
+  },
+)
 
 test('a directory that may be entered and not read is worked in, and cannot be synced', linux, (context) => {
   if (process.getuid?.() !== 0) return unavailable(context, 'only a superuser can be somebody else for a while')

@@ -115,3 +115,11 @@ test('a failed sync of a directory keeps its moves for the next', () => {
   storage.syncDirectorySync('/')
   assert.deepEqual(disk.afterPowerCut('none').files(), ['/a'])
 })
+
+test('a write that has failed is told to one who blocks until it has ended, also afterwards (D5)', async () => {
+  const disk = new SimDisk({ oneTrip: true })
+  const file = disk.process().openSync('/a', 'create')
+  disk.faults = faultOnNth('write', 1, { error: 'ENOSPC' })
+  await assert.rejects(file.write(fill('aaaa'), 0), { code: 'ENOSPC' })
+  failsWith('ENOSPC', () => file.finishSync?.())
+})

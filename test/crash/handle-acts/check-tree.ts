@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 /**
- * Compares what a power cut has left, without drafts, with what was acknowledged and what was under way: F1, and F2. Throws a
+ * Compares what a crash has left, without drafts, with what was acknowledged and what was under way: F1, and F2. Throws a
  * Violation.
  */
 export function checkTree(acknowledged: Tree, underWay: readonly Act[], found: Tree): Outcome {

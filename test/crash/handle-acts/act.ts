@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+
 import type { Handle } from '#src/handle/handle.js'
 
 /** One thing that a writer does with a handle, as it says so in JSON. Paths are within the handle's root. */
@@ -38,22 +40,31 @@ export function textBytes({ version, length }: Text): Buffer {
   return Buffer.alloc(length, `version ${version} `)
 }
 
-/** Does it, and returns when it is acknowledged. `choice` is a number below 1 that says in which of its ways. */
-export async function perform(handle: Handle, act: Act, choice: number): Promise<void> {
-  if ('acts' in act) await performBatch(handle, act)
-  else if (choice < 0.3) performBlocking(handle, act)
-  else await performWaiting(handle, act, choice > 0.8)
+/** Two of them, so that a file can be half written. */
+function piecesOf(text: Text): Buffer[] {
+  const bytes = textBytes(text)
+  return [bytes.subarray(0, bytes.length / 2), bytes.subarray(bytes.length / 2)]
 }
 
-async function performWaiting(handle: Handle, act: SingleAct, isInPieces: boolean): Promise<void> {
+function dataOf(text: Text, way: Way): Buffer | Readable {
+  return way === 'streamed' ? Readable.from(piecesOf(text)) : textBytes(text)
+}
+
+/** In which of its ways a call is made. `streamed` is waiting, and what replaces files comes from streams. */
+export type Way = 'blocking' | 'waiting' | 'streamed'
+
+/** Does it, and returns when it is acknowledged. Batches have no way that blocks. */
+export async function perform(handle: Handle, act: Act, way: Way): Promise<void> {
+  if ('acts' in act) await performBatch(handle, act, way)
+  else if (way === 'blocking') performBlocking(handle, act)
+  else await performWaiting(handle, act, way)
+}
+
+async function performWaiting(handle: Handle, act: SingleAct, way: Way): Promise<void> {
   switch (act.kind) {
     case 'write':
-    case 'writeCopy': {
-      const bytes = textBytes(act.text)
-      const data = isInPieces ? [bytes.subarray(0, 5), bytes.subarray(5)] : bytes
-      await handle[act.kind](act.path, data, { mode: act.mode })
-      return
-    }
+    case 'writeCopy':
+      return void (await handle[act.kind](act.path, dataOf(act.text, way), { mode: act.mode }))
     case 'append':
       return await handle.append(act.path, textBytes(act.text), { mode: act.mode })
     case 'writeAt':
@@ -74,9 +85,10 @@ async function performWaiting(handle: Handle, act: SingleAct, isInPieces: boolea
 function performBlocking(handle: Handle, act: SingleAct): void {
   switch (act.kind) {
     case 'write':
-    case 'writeCopy':
     case 'append':
-      return void handle[`${act.kind}Sync`](act.path, textBytes(act.text), { mode: act.mode })
+      return handle[`${act.kind}Sync`](act.path, textBytes(act.text), { mode: act.mode })
+    case 'writeCopy':
+      return void handle.writeCopySync(act.path, piecesOf(act.text), { mode: act.mode })
     case 'writeAt':
       return handle.writeAtSync(act.path, act.offset, textBytes(act.text))
     case 'truncate':
@@ -92,7 +104,7 @@ function performBlocking(handle: Handle, act: SingleAct): void {
   }
 }
 
-async function performBatch(handle: Handle, { kind, grouped, acts }: BatchAct): Promise<void> {
+async function performBatch(handle: Handle, { kind, grouped, acts }: BatchAct, way: Way): Promise<void> {
   const options = { grouped }
   if (kind === 'deleteBatch')
     return await handle.deleteBatch(
@@ -106,12 +118,12 @@ async function performBatch(handle: Handle, { kind, grouped, acts }: BatchAct): 
     )
   }
   if (kind === 'writeBatch') {
-    const files = acts.flatMap((act) => (act.kind === 'write' ? [[act.path, textBytes(act.text)] as const] : []))
+    const files = acts.flatMap((act) => (act.kind === 'write' ? [[act.path, dataOf(act.text, way)] as const] : []))
     return await handle.writeBatch(files, options)
   }
   const batch = handle.batch()
   for (const act of acts) {
-    if (act.kind === 'write') batch.write(act.path, textBytes(act.text), { mode: act.mode })
+    if (act.kind === 'write') batch.write(act.path, dataOf(act.text, way), { mode: act.mode })
     else if (act.kind === 'rename' || act.kind === 'copy') batch[act.kind](act.path, act.to)
     else if (act.kind === 'delete') batch.delete(act.path)
     else throw new Error(`no batch has a ${act.kind}`)

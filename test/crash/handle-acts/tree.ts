@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 import { type Act, type SingleAct, textBytes } from './act.js'
@@ -25,11 +25,24 @@ export function readTree(base: string): Tree {
   return tree
 }
 
-/** A part of what an act does, which a power cut finds done or not, whatever it finds of the others. */
+/** Puts it on the disk, and nothing else. A directory comes before what is in it. */
+export function writeTree(base: string, tree: Tree): void {
+  rmSync(base, { recursive: true, force: true })
+  mkdirSync(base)
+  for (const [path, thing] of tree) {
+    if (thing === 'directory') mkdirSync(join(base, path))
+    else {
+      writeFileSync(join(base, path), thing.content)
+      chmodSync(join(base, path), thing.mode)
+    }
+  }
+}
+
+/** A part of what an act does, which a crash finds done or not, whatever it finds of the others. */
 export interface Part {
   /** What is at these paths when it is done. */
   readonly after: ReadonlyMap<string, Thing | undefined>
-  /** It is not atomic: a power cut can find some of its bytes old and some new. */
+  /** It is not atomic: a crash can find some of its bytes old and some new. */
   readonly isInPlace: boolean
 }
 
