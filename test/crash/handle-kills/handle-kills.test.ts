@@ -64,32 +64,29 @@ suite('killed at every system call', { timeout: 600_000 }, () => {
 suite('a process at fault is found out by its kills', { timeout: 600_000 }, () => {
   test('one that acknowledges before it has done it, whatever it is', async (context) => {
     for (const script of scripts) {
-      const moments = await momentsOf(context, script, WAITING)
-      if (moments === undefined) return
       for (const act of SCRIPTS[script].acts.keys()) {
         if (SHARE > 1 && act % EARLY_SHARE !== FIRST % EARLY_SHARE) continue
-        await mustBeFound(context, script, 'early', moments.filter((moment) => moment.act === act).slice(0, 1))
+        await mustBeFound(context, script, 'early', WAITING, (moments) =>
+          moments.filter((moment) => moment.act === act).slice(0, 1),
+        )
       }
     }
   })
 
   test('one that overwrites what is to be replaced, and copies what is to be renamed', async (context) => {
-    const moments = await momentsOf(context, 'files', BLOCKING, 'not-at-once')
-    if (moments === undefined) return
     for (const [act, { kind }] of SCRIPTS.files.acts.entries()) {
       if (kind === 'delete') continue
-      const [first, ...later] = moments.filter((moment) => moment.act === act && CHANGES.test(moment.name))
-      assert.ok(first !== undefined)
-      await mustBeFound(context, 'files', 'not-at-once', later, BLOCKING)
+      await mustBeFound(context, 'files', 'not-at-once', BLOCKING, (moments) =>
+        moments.filter((moment) => moment.act === act && CHANGES.test(moment.name)).slice(1),
+      )
     }
   })
 
   test('one whose drafts nobody sweeps', async (context) => {
     for (const script of ['files', 'batches, grouped'] as const) {
-      const moments = await momentsOf(context, script, WAITING)
-      if (moments === undefined) return
-      const renames = moments.filter(({ name }) => name.startsWith('rename'))
-      await mustBeFound(context, script, 'foreign-drafts', renames.slice(0, 1))
+      await mustBeFound(context, script, 'foreign-drafts', WAITING, (moments) =>
+        moments.filter(({ name }) => name.startsWith('rename')).slice(0, 1),
+      )
     }
   })
 })
@@ -136,35 +133,47 @@ async function strike(kills: Kills, moment: Moment): ReturnType<Kills['strike']>
   }
 }
 
-/** By a kill at one of these moments. */
+/**
+ * By a kill at one of the moments chosen. Now and then Node wakes its own threads with a `write` more than in the run before,
+ * so that a kill comes at another call than the one that was meant: then they are listed again.
+ */
 async function mustBeFound(
   context: TestContext,
   script: ScriptName,
   fault: KillFault,
-  moments: readonly Moment[],
-  run: Run = WAITING,
+  run: Run,
+  choose: (moments: readonly Moment[]) => readonly Moment[],
 ): Promise<void> {
   const kills = killsOf(context, script, run, fault)
-  for (const moment of moments) {
-    try {
-      await kills.strike(moment)
-    } catch (error) {
-      if (!(error instanceof Violation)) throw error
-      context.diagnostic(`${script}, act ${moment.act}: ${error.message}`)
-      return
+  // What is acknowledged tells the acts apart: one that says so too early makes the same calls as one that does not.
+  const alike = fault === 'early' ? undefined : fault
+  for (let round = 0; round < LISTINGS; round++) {
+    const moments = await momentsOf(context, script, run, alike, round)
+    if (moments === undefined) return
+    for (const moment of choose(moments)) {
+      try {
+        await kills.strike(moment)
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+        context.diagnostic(`${script}, act ${moment.act}: ${error.message}`)
+        return
+      }
     }
   }
-  assert.fail(`${fault}: not found by a kill at ${JSON.stringify(moments)}, ${script}`)
+  assert.fail(`${fault}: not found by any kill in ${LISTINGS} rounds, ${script}`)
 }
 
-/** Undefined where they cannot be known: then the test is skipped. */
+const LISTINGS = 5
+
+/** Undefined where they cannot be known: then the test is skipped. Those of a round are listed once. */
 async function momentsOf(
   context: TestContext,
   script: ScriptName,
   run: Run,
   fault?: KillFault,
+  round = 0,
 ): Promise<readonly Moment[] | undefined> {
-  const key = JSON.stringify([script, run, fault])
+  const key = JSON.stringify([script, run, fault, round])
   let moments = listed.get(key)
   try {
     moments ??= await killsOf(context, script, run, fault).list()
