@@ -18,7 +18,7 @@ const DISK_DECIDES =
 const TWO_IN_FLIGHT =
   'C has two writes in flight all the time, and makes neither copies nor checksums; here one thread stages, seals and starts the writes by turns.'
 const NEW_MEMORY =
-  'The page cache grows by most of a gigabyte a second here, and the writes pay for each new page of it: what that costs stands above, with the machine. Whatever goes through the page cache pays the same; past it, the goals are met.'
+  'The page cache grows by half a gigabyte a second here, and whoever writes through it pays for each new page: what that costs stands above, with the machine. `append` blocks for these writes.'
 const FILE_SYSTEM_COMMITS =
   'How many files share a commit of the file system’s journal decides here, and the rounds differ by more than the goal; without syncing names, write-file-atomic has one thing less to wait for.'
 
@@ -56,6 +56,7 @@ export const reasons: Readonly<Record<string, string>> = {
   'W3-4096-1024 fsys/portable/through loop delay <= 5': NEW_MEMORY,
   'W3-4096-1024 fsys/uring/through,direct loop delay <= 5': WAITS_FOR_ROOM,
   'W6-cold fsys/pool figure <= 1.2 c': DISK_DECIDES,
+  'W6-cold fsys/portable figure <= 1.2 c': DISK_DECIDES,
   'W6-cold fsys/uring/direct figure <= 1.2 c': DISK_DECIDES,
   'W5 fsys/pool/pipelined,direct figure >= 0.55 c/direct': TWO_IN_FLIGHT,
   'W5 fsys/portable/pipelined,direct figure >= 0.45 c/direct': TWO_IN_FLIGHT,
