@@ -8,13 +8,14 @@ import type { Primitive } from './info.js'
  * the file's name; this one goes by the file, and so keeps out who has it open by another name, in whatever process (D8).
  * It goes with the description, however the process ends.
  *
- * Fails with ERR_FSYS_LOCKED. Where there is no such lock, the lock file is all there is, and this says why.
+ * Fails with ERR_FSYS_LOCKED, or with the signal's reason. Where there is no such lock, the lock file is all there is, and this says why.
  */
 export function* lockDescription(
   storage: Storage,
   file: StorageFile,
   path: string,
   attempt: string,
+  signal?: AbortSignal,
 ): Steps<Primitive<'OFD' | 'none'>> {
   for (let pauseMs = 1; ; pauseMs *= 2) {
     const answer = yield* call(file, 'lock')
@@ -22,6 +23,7 @@ export function* lockDescription(
     if (answer.state === 'none') return { inUse: 'none', reason: answer.reason }
     if (pauseMs > PAUSE_MS_MAX) throw locked(answer.pid, path, attempt)
     yield* call(storage.clock, 'sleep', pauseMs)
+    signal?.throwIfAborted()
   }
 }
 

@@ -64,7 +64,7 @@ export function* open(givenPath: string, origin: number, options: Settled<Journa
     const facts = yield* call(file, 'stat')
     const unregister = register(storage, facts, path, 1, attempt)
     undo.push(() => atOnce(unregister))
-    const fileLock = yield* lockDescription(storage, file, path, attempt)
+    const fileLock = yield* lockDescription(storage, file, path, attempt, signal)
     const recovered: Recovered = { storage, path, file, origin }
     const { recovery, mark, isMarkNew } = yield* recover(recovered, facts, options)
     if (isMarkNew) undo.push(() => call(storage, 'unlink', markPath(path)))

@@ -79,6 +79,27 @@ suite('the lock on the file itself', () => {
     await journal.close()
   })
 
+  test('an open that waits for it hears its signal, and leaves nothing behind', async () => {
+    const { disk } = await twoNames()
+    const before = disk.files()
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    let asked = 0
+    disk.faults = ({ kind }) => {
+      if (kind === 'lock') {
+        asked += 1
+        controller.abort(reason)
+      }
+      return undefined
+    }
+    await assert.rejects(
+      openJournal(OTHER, { storage: disk.process(), signal: controller.signal }),
+      (error) => error === reason,
+    )
+    assert.equal(asked, 1)
+    assert.deepEqual(disk.files(), before)
+  })
+
   test('a file system that has no such lock is no error, and info says so', async () => {
     const { disk } = await twoNames(false)
     const journal = await openJournal(OTHER, { storage: disk.process() })

@@ -11,7 +11,7 @@ export const lockMutants: readonly Mutant[] = [
     name: 'the file itself is not locked',
     breaks: 'D8',
     file: 'src/journal/open.ts',
-    find: 'yield* lockDescription(storage, file, path, attempt)',
+    find: 'yield* lockDescription(storage, file, path, attempt, signal)',
     replace: "{ inUse: 'OFD' } as const",
     caughtBy: { test: 'journal/file-lock', named: 'on the simulated disk: two names, two processes' },
   },
